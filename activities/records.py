@@ -1,0 +1,87 @@
+"""What the store knows of a request: its images by SHA-256, and per generation the intent marker and the manifest.
+
+The marker is written before a paid call and says, to whoever comes later, that the call may have been made; the
+manifest is written last, once every image is stored. Whoever finds the manifest never calls the service again.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from activities.services.base import RemoteArtifact
+from contracts.errors import Failure
+from contracts.identity import sha256_hex
+from contracts.model import Frozen
+from contracts.requests import GeneratedImages, GenerateInput, JobReference
+from runtime.blobs import BlobStore, image_key
+
+
+class Marker(Frozen):
+    """The intent to call a service, and what is known of that call so far."""
+
+    calls: int = 1
+    """How many calls this generation has made."""
+    sent_at: float
+    """Epoch seconds."""
+    gives_up_at: float
+    """Epoch seconds after which the attempt that wrote this cannot be running any more."""
+    artifacts: tuple[RemoteArtifact, ...] | None = None
+    """The finished images that are still to be downloaded."""
+    job: JobReference | None = None
+    """The job that the service accepted."""
+    unusable: Failure | None = None
+    """Why what the service delivered cannot be used; downloading again does not help."""
+    model: str | None = None
+    provider_request_id: str | None = None
+
+
+class Records:
+    """Reads and writes what belongs to one request."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    async def manifest(self, call: GenerateInput) -> GeneratedImages | None:
+        """The images of this generation, once all are stored."""
+        data = await self._blobs.read(_key(call, "manifest"))
+        return GeneratedImages.model_validate_json(data) if data is not None else None
+
+    async def finish(self, call: GenerateInput, images: GeneratedImages) -> None:
+        """Write the manifest: from here on the generation is done."""
+        await self._blobs.write(_key(call, "manifest"), images.model_dump_json().encode())
+
+    async def marker(self, call: GenerateInput) -> Marker | None:
+        """The marker of this generation. One that cannot be read still says that a call may have been made."""
+        data = await self._blobs.read(_key(call, "marker"))
+        if data is None:
+            return None
+        try:
+            return Marker.model_validate_json(data)
+        except ValidationError:
+            return Marker(sent_at=0, gives_up_at=0)
+
+    async def begin(self, call: GenerateInput, marker: Marker) -> bool:
+        """Write the first marker; False where another attempt was faster."""
+        return await self._blobs.create(_key(call, "marker"), marker.model_dump_json().encode())
+
+    async def note(self, call: GenerateInput, marker: Marker) -> None:
+        """Replace the marker by one that knows more."""
+        await self._blobs.write(_key(call, "marker"), marker.model_dump_json().encode())
+
+    async def forget(self, call: GenerateInput) -> None:
+        """Remove the marker: the call is proved not to have been made, or may be repeated."""
+        await self._blobs.delete(_key(call, "marker"))
+
+    async def put_image(self, data: bytes) -> str:
+        """Store an image; returns its SHA-256. Storing the same bytes again changes nothing."""
+        digest = sha256_hex(data)
+        await self._blobs.create(image_key(digest), data)
+        return digest
+
+    async def image(self, digest: str) -> bytes | None:
+        """The bytes of an image, or None."""
+        return await self._blobs.read(image_key(digest))
+
+
+def _key(call: GenerateInput, name: str) -> str:
+    return f"requests/{call.store_key[:2]}/{call.store_key}/{call.generation}/{name}.json"

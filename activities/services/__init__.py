@@ -1,0 +1,1 @@
+"""Image services: one Protocol, one small adapter per service."""

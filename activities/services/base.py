@@ -1,0 +1,110 @@
+"""The Protocol that every image service implements, and the error it raises. Thin httpx adapters; only Temporal retries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from activities.attempts import AttemptFailedError
+from contracts.errors import FailureClass
+from contracts.model import Frozen
+from contracts.requests import ImageRequest, JobReference
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call on behalf of a request."""
+
+    request: ImageRequest
+    correlation_id: str
+    """The request id as a header carries it (`X-Correlation-Id`)."""
+    traceparent: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class InlineArtifact:
+    """An image that came inside the answer. Lives inside one activity only."""
+
+    data: bytes
+    seed: int | None = None
+
+
+class RemoteArtifact(Frozen):
+    """An image that is to be downloaded. Small, kept in the store until it is."""
+
+    url: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The service has made the images."""
+
+    artifacts: tuple[InlineArtifact | RemoteArtifact, ...]
+    model: str | None = None
+    provider_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service has taken a job that finishes later."""
+
+    job: JobReference
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The job is not finished."""
+
+
+class ServiceError(AttemptFailedError):
+    """A call to an image service failed."""
+
+
+UNPAID = frozenset(
+    {
+        FailureClass.INVALID_REQUEST,
+        FailureClass.CONTENT_REJECTED,
+        FailureClass.CONNECT_FAILED,
+        FailureClass.PROVIDER_OVERLOADED,
+        FailureClass.PROVIDER_INTERNAL,
+        FailureClass.RATE_LIMITED,
+        FailureClass.CONCURRENCY_LIMITED,
+        FailureClass.QUOTA_EXHAUSTED,
+        FailureClass.AUTHENTICATION_FAILED,
+        FailureClass.PERMISSION_DENIED,
+        FailureClass.MODEL_NOT_FOUND,
+    }
+)
+"""Failures of a submit that prove that nothing was made: the next attempt may call again."""
+
+
+class ImageService(Protocol):
+    """An image-service account. Every method raises `ServiceError` and nothing else for what the service does."""
+
+    name: str
+
+    async def submit(self, call: Call) -> Completed | Accepted:
+        """Ask for the images. Possibly paid: called at most once per generation unless a failure proves it unpaid."""
+        ...
+
+    async def poll(self, job: JobReference, call: Call) -> Pending | Completed:
+        """Look at a job."""
+        ...
+
+    async def find(self, call: Call) -> Completed | Accepted | None:
+        """Look for what an earlier submit with the same correlation id led to; None where the service cannot tell."""
+        ...
+
+    async def cancel(self, job: JobReference, call: Call) -> None:
+        """Cancel a job where the service can; a job that is too late to cancel is no error."""
+        ...
+
+    async def download(self, artifact: RemoteArtifact, call: Call) -> bytes:
+        """Fetch an image, without credentials, within the size cap and from allowed hosts only."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...

@@ -1,0 +1,1 @@
+"""The shared language: pure models, dialects, error taxonomy and names. No I/O, no clock, no environment."""

@@ -1,0 +1,105 @@
+"""What an operator may do with a request, and what a request says of itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import JsonValue, ValidationError
+
+from contracts.errors import Failure
+from contracts.model import Frozen
+from contracts.requests import ImageGenerationResult, ImageRequest, Stage
+
+Step = Literal["generate", "deliver"]
+
+
+class Redrive(Frozen):
+    """Take a parked request up again at the step that failed."""
+
+    by: str
+    """Who decides."""
+    reason: str
+    edits: dict[str, JsonValue] | None = None
+    """Fields of `ImageRequest` to change; only for a failed generation."""
+    service: str | None = None
+    """Another configured service."""
+    generate_again: bool = False
+    """Allow a new, possibly second payment where the outcome of the first is unknown."""
+    parking: int = 0
+    """The parking this decision is about; 0 = whichever is current. A decision about an earlier one is void."""
+
+    @property
+    def pays_anew(self) -> bool:
+        """Whether the redriven step may pay independently of what was tried before."""
+        return bool(self.edits or self.service or self.generate_again)
+
+
+class Discard(Frozen):
+    """End a parked request for good."""
+
+    by: str
+    reason: str
+    parking: int = 0
+
+
+Decision = Redrive | Discard
+
+
+class Parked(Frozen):
+    """Why a request is parked, as memo and status show it."""
+
+    parking: int
+    """Counts from 1."""
+    step: Step
+    failure: Failure
+    since: datetime
+
+
+class Status(Frozen):
+    """The answer of the `status` query."""
+
+    request_id: str
+    stage: Stage
+    service: str
+    generation: int
+    parked: Parked | None = None
+    result: ImageGenerationResult | None = None
+    log: tuple[str, ...] = ()
+    """What happened so far, one line each, newest last."""
+
+
+def refusal(
+    decision: Decision, parked: Parked | None, request: ImageRequest | None, services: tuple[str, ...] = ()
+) -> str | None:
+    """Why a decision cannot be taken now, or None when it can. `services` are the names to choose from; () = any."""
+    if parked is None:
+        return "the request is not parked: there is nothing to decide"
+    if decision.parking not in (0, parked.parking):
+        return f"the decision is about parking {decision.parking}, but the request is in parking {parked.parking}"
+    if isinstance(decision, Redrive) and decision.pays_anew and parked.step == "deliver":
+        return "only the callback failed: it is redriven without edits, service or generate_again"
+    if isinstance(decision, Redrive) and decision.service and services and decision.service not in services:
+        return f"unknown image service {decision.service!r}; configured: {', '.join(services)}"
+    if isinstance(decision, Redrive) and decision.edits:
+        return _edit_refusal(decision.edits, request)
+    return None
+
+
+def _edit_refusal(edits: dict[str, JsonValue], request: ImageRequest | None) -> str | None:
+    if request is None:
+        return "a rejected request has nothing to edit"
+    unknown = sorted(set(edits) - set(ImageRequest.model_fields))
+    if unknown:
+        return f"no such field: {', '.join(unknown)}; editable: {', '.join(sorted(ImageRequest.model_fields))}"
+    try:
+        prompt = edited(request, edits).prompt
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return None if prompt.strip() else "prompt: must not be empty"
+
+
+def edited(request: ImageRequest, edits: dict[str, JsonValue] | None) -> ImageRequest:
+    """The request with the operator's edits applied and checked."""
+    return ImageRequest.model_validate({**request.model_dump(), **(edits or {})})

@@ -1,0 +1,25 @@
+"""The body dialects that Odoo deployments speak, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from contracts.dialects.adapter import AdapterDialect
+from contracts.dialects.base import CallbackFacts, DeliveredImage, Dialect
+from contracts.dialects.correlation import CorrelationDialect
+from contracts.dialects.endpoint import EndpointDialect
+from contracts.dialects.event import EventDialect
+from contracts.dialects.request import RequestDialect
+
+_ALL: tuple[Dialect, ...] = (
+    EventDialect(),
+    CorrelationDialect(),
+    RequestDialect(),
+    AdapterDialect(),
+    EndpointDialect(),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})
+
+__all__ = ["DIALECTS", "CallbackFacts", "DeliveredImage", "Dialect"]

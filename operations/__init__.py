@@ -1,0 +1,1 @@
+"""The command line: run everything, demo, dead letters, configuration, replay."""

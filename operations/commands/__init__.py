@@ -1,0 +1,34 @@
+"""The commands of `orchestrator`, one small module per family."""
+
+from __future__ import annotations
+
+import click
+
+from operations.commands.bootstrap import bootstrap
+from operations.commands.configuration import config
+from operations.commands.dead_letters import dead_letters
+from operations.commands.demo import demo
+from operations.commands.processes import starter, worker
+from operations.commands.replay import replay
+from operations.commands.requests import cancel, status
+from operations.commands.send import send
+from operations.commands.tests import test
+from operations.commands.up import up
+
+COMMANDS: tuple[click.Command, ...] = (
+    up,
+    demo,
+    worker,
+    starter,
+    bootstrap,
+    send,
+    status,
+    cancel,
+    dead_letters,
+    config,
+    replay,
+    test,
+)
+"""Every command."""
+
+__all__ = ["COMMANDS"]

@@ -1,0 +1,35 @@
+"""`bootstrap`: prepares a Temporal namespace."""
+
+from __future__ import annotations
+
+import click
+
+from contracts import search_attributes
+from operations.console import Context, json_option, print_json, run, say
+from runtime.bootstrap import RETENTION_DAYS
+from runtime.bootstrap import bootstrap as prepare
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def bootstrap(context: Context, *, as_json: bool) -> None:
+    """Register the search attributes and keep closed requests for 30 days. Safe to repeat."""
+    run(_bootstrap(context, as_json=as_json))
+
+
+async def _bootstrap(context: Context, *, as_json: bool) -> None:
+    client = await context.client()
+    registered = await prepare(client)
+    if as_json:
+        print_json(
+            {
+                "namespace": client.namespace,
+                "registered": list(registered),
+                "search_attributes": [key.name for key in search_attributes.ALL],
+                "retention_days": RETENTION_DAYS,
+            }
+        )
+        return
+    news = f"registered {', '.join(registered)}" if registered else "all search attributes were there"
+    say(f"namespace {client.namespace}: {news}; closed requests are kept for at least {RETENTION_DAYS} days")

@@ -1,0 +1,82 @@
+"""`demo`: the whole product on this machine, from webhook to received image, in one command."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.live import Live
+
+from operations.console import err, json_option, out, print_json, run, stop_on_signals
+from operations.demo.report import document, succeeded, summary, table
+from operations.demo.requests import CALLBACK_FAULTS, IMAGE_FAULTS, plan
+from operations.demo.run import DemoRun
+from operations.demo.show import LivePicture
+from operations.local_stack import LocalStack, curl_line, local_stack
+from operations.supervisor import StartError
+
+PATIENCE_S = 120.0
+"""Seconds after which what is not settled counts as failed."""
+
+
+@click.command("demo")
+@click.option("--exit", "leave", is_flag=True, help="End after the run; the exit code says whether all went well.")
+@click.option("--requests", "each", default=2, show_default=True, type=click.IntRange(1, 500), help="Per dialect.")
+@click.option("--latency", default=0.5, show_default=True, type=click.FloatRange(0, 60), help="Of the image service.")
+@json_option
+def demo(*, leave: bool, each: int, latency: float, as_json: bool) -> None:
+    """Run everything on this machine and post real webhooks in every dialect."""
+    directory = Path(tempfile.mkdtemp(prefix="orchestrator-demo-"))
+    try:
+        code = run(_demo(directory, leave=leave, each=each, latency=latency, as_json=as_json))
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
+    shutil.rmtree(directory, ignore_errors=True)
+    sys.exit(code)
+
+
+async def _demo(directory: Path, *, leave: bool, each: int, latency: float, as_json: bool) -> int:
+    stop = stop_on_signals()
+    local = local_stack(
+        directory, image_faults=IMAGE_FAULTS, callback_faults=CALLBACK_FAULTS, latency_s=latency, usual_ports=not leave
+    )
+    try:
+        with err.status("starting", spinner="dots") as status:
+            await local.stack.start(local.stand_ins, lambda name: status.update(f"{name} is up"))
+        demo_run = await _post(local, local.stand_ins, each)
+        _report(demo_run, as_json=as_json)
+        if not leave:
+            _say_where(local)
+            await stop.wait()
+    finally:
+        await local.stack.stop()
+    return 0 if succeeded(demo_run) else 1
+
+
+async def _post(local: LocalStack, stand_ins: StandIns, each: int) -> DemoRun:
+    requests = plan(local.files, stand_ins, each, secrets.token_hex(2))
+    demo_run = DemoRun(local.stack.client, local.stack.starter_url, stand_ins, requests)
+    with Live(LivePicture(demo_run), console=err, refresh_per_second=8, transient=True):
+        await demo_run.run(PATIENCE_S)
+    return demo_run
+
+
+def _report(demo_run: DemoRun, *, as_json: bool) -> None:
+    if as_json:
+        print_json(document(demo_run))
+        return
+    out.print(table(demo_run))
+    out.print(summary(demo_run))
+
+
+def _say_where(local: LocalStack) -> None:
+    err.print(f"\nTemporal Web UI     {local.ui_url}")
+    err.print(f"Received images     {local.stand_ins.receiver_url}")
+    err.print(f"Webhooks            {local.stack.starter_url}/webhook/")
+    err.print("\nTry one yourself:")
+    err.print(curl_line(local), markup=False)
+    err.print("\nCtrl-C stops everything.")

@@ -1,0 +1,93 @@
+"""The stack on one machine with a configuration of its own, for the demo and for `up` without a configuration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operations.demo.configuration import ROUTES, DemoFiles, write_configuration
+from operations.stack import Stack, StandIns
+from runtime.embedded import EmbeddedServer, free_ports
+from runtime.settings import Settings
+
+UI_PORT, SERVER_PORT = 8233, 7233
+USUAL_PORTS = (5678, UI_PORT, SERVER_PORT, 9001, 9002)
+"""Starter (n8n's own), Web UI, Temporal, image service, receiver."""
+IMAGE_KEY, CALLBACK_SECRET = "LOCAL_IMAGE_KEY", "LOCAL_CALLBACK_SECRET"
+"""Environment variables by which the stand-ins get their secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """A stack, its files, and the addresses a person wants to open."""
+
+    stack: Stack
+    config: Path
+    ui_url: str
+    stand_ins: StandIns | None
+    """None where a configuration names real ones."""
+    files: DemoFiles
+
+
+def local_stack(
+    directory: Path,
+    *,
+    image_faults: tuple[dict[str, Any], ...] = (),
+    callback_faults: tuple[dict[str, Any], ...] = (),
+    latency_s: float = 0.0,
+    usual_ports: bool = True,
+) -> LocalStack:
+    """A stack with both stand-ins below `directory`; the usual ports where they are free, else others."""
+    directory.mkdir(parents=True, exist_ok=True)
+    starter, ui, server, image, receiver = free_ports(USUAL_PORTS if usual_ports else (0,) * len(USUAL_PORTS))
+    image_options = ("--latency", str(latency_s), "--key-env", IMAGE_KEY)
+    receiver_options = ("--secret-env", CALLBACK_SECRET)
+    stand_ins = StandIns(
+        image,
+        receiver,
+        (*image_options, "--faults", str(_faults(directory, "image", image_faults))),
+        (*receiver_options, "--faults", str(_faults(directory, "callback", callback_faults))),
+    )
+    files = write_configuration(directory, starter, stand_ins)
+    stack = Stack(
+        directory.resolve(),
+        EmbeddedServer(directory.resolve(), server, ui),
+        files.config,
+        f"http://127.0.0.1:{starter}",
+        _secrets(files),
+    )
+    return LocalStack(stack, files.config, f"http://127.0.0.1:{ui}", stand_ins, files)
+
+
+def configured_stack(directory: Path, config: Path, settings: Settings) -> LocalStack:
+    """The stack of a person's own configuration: the server is embedded, services and Odoo are real."""
+    ui, server = free_ports((UI_PORT, SERVER_PORT))
+    host = "127.0.0.1" if settings.starter.host in {"0.0.0.0", "::"} else settings.starter.host  # noqa: S104
+    stack = Stack(
+        directory.resolve(),
+        EmbeddedServer(directory.resolve(), server, ui),
+        config.resolve(),
+        f"http://{host}:{settings.starter.port}",
+    )
+    return LocalStack(stack, config, f"http://127.0.0.1:{ui}", None, DemoFiles(directory.resolve()))
+
+
+def curl_line(local: LocalStack) -> str:
+    """A command that posts one webhook to the `event` route of the local configuration."""
+    body = json.dumps({"requestId": "mine-1", "correlationId": "mine-1", "prompt": "a red bicycle"})
+    return (
+        f"curl -H 'Content-Type: application/json' -H \"X-Api-Key: $(cat {local.files.secret('webhook')})\" "
+        f"-d '{body}' {local.stack.starter_url}/webhook/{ROUTES[0].path}"
+    )
+
+
+def _faults(directory: Path, name: str, rules: tuple[dict[str, Any], ...]) -> Path:
+    path = directory.resolve() / f"{name}-faults.json"
+    path.write_text(json.dumps(rules), encoding="utf-8")
+    return path
+
+
+def _secrets(files: DemoFiles) -> dict[str, str]:
+    return {IMAGE_KEY: files.read_secret("service"), CALLBACK_SECRET: files.read_secret("callback")}

@@ -1,0 +1,138 @@
+"""Everything on one machine: Temporal's dev server, worker, starter and, where asked for, the local stand-ins."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from contracts.names import WORKFLOW_QUEUE
+from operations.supervisor import Program, Supervisor
+from runtime.bootstrap import bootstrap
+from runtime.embedded import EmbeddedServer
+from runtime.temporal import DATA_CONVERTER
+
+PYTHON = (sys.executable, "-P", "-m")
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """The local image service and the local Odoo-like receiver."""
+
+    image_port: int
+    receiver_port: int
+    image_options: tuple[str, ...] = ()
+    receiver_options: tuple[str, ...] = ()
+
+    @property
+    def image_url(self) -> str:
+        """Base URL of the image service."""
+        return f"http://127.0.0.1:{self.image_port}"
+
+    @property
+    def receiver_url(self) -> str:
+        """Base URL of the receiver, whose root is the page of received images."""
+        return f"http://127.0.0.1:{self.receiver_port}"
+
+
+class Stack:
+    """The programs of one machine and the way to start and stop them."""
+
+    def __init__(
+        self,
+        directory: Path,
+        server: EmbeddedServer,
+        config: Path,
+        starter_url: str,
+        stand_in_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._stand_in_environment = stand_in_environment or {}
+        self._directory = directory
+        self._server = server
+        self._config = config
+        self.starter_url = starter_url
+        self.supervisor = Supervisor(directory / "logs")
+        self._http = httpx.AsyncClient(trust_env=False, timeout=2.0)
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """A client of the running server."""
+        if self._client is None:
+            message = "the stack is not started"
+            raise RuntimeError(message)
+        return self._client
+
+    async def start(self, stand_ins: StandIns | None, progress: Callable[[str], None]) -> None:
+        """Start everything; `progress` gets the name of each program once it is ready. Raises `StartError`."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        steps = [self.server(), *(self.local_programs(stand_ins) if stand_ins else []), self.worker(), self.starter()]
+        for program in steps:
+            await self.supervisor.start(program)
+            progress(program.name)
+
+    async def stop(self) -> None:
+        """Stop everything, the intake first and the server last."""
+        await self.supervisor.stop()
+        await self._http.aclose()
+
+    def server(self) -> Program:
+        """Temporal's dev server."""
+        environment = self._server.environment()
+        return Program("temporal", tuple(self._server.command()), self._server_ready, environment)
+
+    def worker(self) -> Program:
+        """Our worker."""
+        return self._own("worker", self._worker_ready)
+
+    def starter(self) -> Program:
+        """Our webhook front."""
+        return self._own("starter", self._answers(f"{self.starter_url}/healthz"))
+
+    def local_programs(self, stand_ins: StandIns) -> list[Program]:
+        """The local image service and the local receiver: self-written stand-ins."""
+        image = ("operations.local.image_service", "--port", str(stand_ins.image_port), *stand_ins.image_options)
+        receiver = ("operations.local.receiver", "--port", str(stand_ins.receiver_port), *stand_ins.receiver_options)
+        image_ready = self._answers(f"{stand_ins.image_url}/healthz")
+        receiver_ready = self._answers(f"{stand_ins.receiver_url}/received")
+        return [
+            Program("image-service", (*PYTHON, *image), image_ready, self._stand_in_environment),
+            Program("receiver", (*PYTHON, *receiver), receiver_ready, self._stand_in_environment),
+        ]
+
+    def _own(self, name: str, ready: Callable[[], Awaitable[bool]]) -> Program:
+        command = (*PYTHON, "operations", "--config", str(self._config), name)
+        return Program(name, command, ready, {"TEMPORAL_ADDRESS": self._server.address})
+
+    def _answers(self, url: str) -> Callable[[], Awaitable[bool]]:
+        async def ready() -> bool:
+            try:
+                return (await self._http.get(url)).is_success
+            except httpx.HTTPError:
+                return False
+
+        return ready
+
+    async def _server_ready(self) -> bool:
+        try:
+            self._client = await Client.connect(self._server.address, data_converter=DATA_CONVERTER)
+            await bootstrap(self._client)
+        except (RuntimeError, RPCError):
+            return False
+        return True
+
+    async def _worker_ready(self) -> bool:
+        request = DescribeTaskQueueRequest(
+            namespace=self.client.namespace,
+            task_queue=TaskQueue(name=WORKFLOW_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        return bool((await self.client.workflow_service.describe_task_queue(request)).pollers)

@@ -1,0 +1,116 @@
+"""Child processes that belong together: started until ready, started again when they die, stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_S = 60.0
+"""Seconds a program has to become ready."""
+STOP_S = 20.0
+"""Seconds a program has to end after SIGTERM before it is killed."""
+RESTART_S = 1.0
+"""Seconds between the death of a program and its next start."""
+
+
+class StartError(Exception):
+    """A program did not start. The message says which, why and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One child process."""
+
+    name: str
+    command: tuple[str, ...]
+    ready: Callable[[], Awaitable[bool]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside the parent's."""
+
+
+class Supervisor:
+    """Runs programs in the parent's process group; the parent's death ends them too (Linux)."""
+
+    def __init__(self, log_directory: Path) -> None:
+        self._logs = log_directory
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._watchers: list[asyncio.Task[None]] = []
+
+    async def start(self, program: Program) -> None:
+        """Start a program, wait until it is ready, keep it running; raises `StartError`."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        process = await self._spawn(program)
+        end = asyncio.get_running_loop().time() + START_S
+        while not await program.ready():
+            if process.returncode is not None or asyncio.get_running_loop().time() > end:
+                raise StartError(self._why(program, process))
+            await asyncio.sleep(0.05)
+        self._watchers.append(asyncio.create_task(self._keep_running(program)))
+
+    async def stop(self) -> None:
+        """Stop the programs, the last started first."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        for process in reversed(list(self._running.values())):
+            await _end(process)
+
+    def pid(self, name: str) -> int:
+        """The process id of a program."""
+        return self._running[name].pid
+
+    async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
+        with self._log(program).open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **program.environment},
+                preexec_fn=_obey_only_the_parent,
+            )
+        self._running[program.name] = process
+        return process
+
+    async def _keep_running(self, program: Program) -> None:
+        while True:
+            await self._running[program.name].wait()
+            await asyncio.sleep(RESTART_S)
+            await self._spawn(program)
+
+    def _why(self, program: Program, process: asyncio.subprocess.Process) -> str:
+        log = self._log(program)
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = lines[-1][:300] if lines else "it wrote nothing"
+        state = "did not become ready" if process.returncode is None else f"ended with code {process.returncode}"
+        return f"{program.name} {state}: {last} (log: {log})"
+
+    def _log(self, program: Program) -> Path:
+        return self._logs / f"{program.name}.log"
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _obey_only_the_parent() -> None:
+    # Ctrl-C reaches the whole group at once; the parent stops its children in order instead.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,0 +1,71 @@
+"""What must agree between the sections of the settings. One line per problem: where, what, what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from contracts.dialects import DIALECTS
+from runtime.suggestions import suggestion
+
+if TYPE_CHECKING:
+    from runtime.settings import RouteSettings, ServiceSettings, Settings
+
+
+def disagreements(settings: Settings) -> list[str]:
+    """Every contradiction between the sections."""
+    problems = [line for name, service in settings.services.items() for line in _service(name, service)]
+    problems += [line for name, route in settings.routes.items() for line in _route(name, route, settings)]
+    return [*problems, *_path_clashes(settings.routes)]
+
+
+def _service(name: str, service: ServiceSettings) -> Iterator[str]:
+    if service.fields and service.kind != "flux_lora":
+        yield f"services.{name}.fields: only kind flux_lora has them; remove it"
+
+
+def _route(name: str, route: RouteSettings, settings: Settings) -> Iterator[str]:
+    where = f"routes.{name}"
+    yield from _unknown(f"{where}.odoo", "Odoo", route.odoo, settings.odoos)
+    yield from _services(where, route, settings)
+    yield from _tokens(where, route)
+    if route.callback.images == "url" and settings.store.signing_key is None:
+        yield f"{where}.callback.images: url needs a store.signing_key"
+
+
+def _services(where: str, route: RouteSettings, settings: Settings) -> Iterator[str]:
+    for position, service in enumerate(route.services):
+        yield from _unknown(f"{where}.services[{position}]", "image service", service, settings.services)
+    for name, service in route.service_names.items():
+        yield from _unknown(f"{where}.service_names.{name}", "image service", service, settings.services)
+    yield from _repeated(f"{where}.services", route.services)
+    yield from _repeated(f"{where}.service_names", [name.casefold() for name in route.service_names])
+
+
+def _tokens(where: str, route: RouteSettings) -> Iterator[str]:
+    if DIALECTS[route.dialect].secret_field is not None:
+        return
+    tokens = {"security_token": route.security_token, "callback.security_token": route.callback.security_token}
+    for key, token in tokens.items():
+        if token is not None:
+            yield f"{where}.{key}: dialect {route.dialect} has no token in its bodies; remove it"
+
+
+def _unknown(where: str, what: str, name: str, known: Collection[str]) -> Iterator[str]:
+    if name not in known:
+        yield f"{where}: unknown {what}; {suggestion(name, known)}"
+
+
+def _repeated(where: str, names: Collection[str]) -> Iterator[str]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield f"{where}: {name!r} stands there {times} times (upper and lower case are equal); keep one"
+
+
+def _path_clashes(routes: dict[str, RouteSettings]) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, route in routes.items():
+        first = seen.setdefault((route.method, route.path.strip("/")), name)
+        if first != name:
+            yield f"routes.{name}.path: is already the {route.method} path of routes.{first}; choose another"

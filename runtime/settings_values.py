@@ -1,0 +1,85 @@
+"""The kinds of value that settings have beside plain text and numbers. Their errors never repeat the value."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field
+
+from contracts.dialects import DIALECTS
+from runtime.suggestions import suggestion
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+BIND = r"^(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}$"
+WEBHOOK_PATH = r"^/?[^\s?#/][^\s?#]*$"
+CALLBACK_PATH = r"^/[^\s?#]*$"
+HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+PATTERNS = {
+    NAME: "must be a name: at most 64 of a-z, 0-9, - and _, beginning with a letter or a digit",
+    BIND: "must be an address and a port, as 127.0.0.1:9464",
+    WEBHOOK_PATH: "must be a path without blanks, ? and #, as influencegen/generate",
+    CALLBACK_PATH: "must be a path that begins with / and has no blanks, ? and #",
+    HEADER_NAME: "must be a header name, as X-Api-Key",
+}
+"""What each pattern asks for, in words."""
+
+
+def _split(value: str) -> SplitResult:
+    try:
+        url = urlsplit(value)
+        port_is_number = url.port is None or url.port > 0
+    except ValueError:
+        port_is_number = False
+        url = urlsplit("")
+    if not (port_is_number and url.scheme in {"http", "https"} and url.hostname) or any(map(str.isspace, value)):
+        raise ValueError("must be an absolute http or https URL, as https://odoo.example")
+    return url
+
+
+def _http_url(value: str) -> str:
+    url = _split(value)
+    if "@" in url.netloc:
+        raise ValueError("must not hold a user or password: set auth instead")
+    if url.query or url.fragment:
+        raise ValueError("must not have a query (?) or a fragment (#)")
+    return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    origin = _http_url(value)
+    if urlsplit(origin).path:
+        raise ValueError("must be an origin without a path, as https://odoo.example")
+    return origin
+
+
+def _known_dialect(value: str) -> str:
+    if value not in DIALECTS:
+        raise ValueError(f"unknown dialect; {suggestion(value, DIALECTS)}")
+    return value
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+"""What a route, a service or an Odoo is called."""
+
+BindAddress = Annotated[str, Field(pattern=BIND)]
+"""An address and a port to listen on."""
+
+WebhookPath = Annotated[str, Field(pattern=WEBHOOK_PATH)]
+"""A path below /webhook/."""
+
+CallbackPath = Annotated[str, Field(pattern=CALLBACK_PATH)]
+"""A path on an Odoo."""
+
+HeaderName = Annotated[str, Field(pattern=HEADER_NAME)]
+"""The name of an HTTP header."""
+
+HttpUrl = Annotated[str, AfterValidator(_http_url), Field(json_schema_extra={"format": "uri"})]
+"""An absolute http or https URL, without a trailing slash, credentials, query and fragment."""
+
+Origin = Annotated[str, AfterValidator(_origin), Field(json_schema_extra={"format": "origin"})]
+"""Scheme, host and port."""
+
+DialectName = Annotated[str, AfterValidator(_known_dialect), Field(json_schema_extra={"enum": sorted(DIALECTS)})]
+"""A body dialect."""

@@ -1,0 +1,1 @@
+"""The n8n-compatible webhook front, the operator's HTTP interface, signed images, health and metrics."""

@@ -1,0 +1,125 @@
+"""Taking a webhook body: secret checked and dropped, parsed, target allowed, started, acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pydantic_core
+import structlog
+from pydantic import JsonValue
+from starlette.responses import Response
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from contracts.requests import Intake
+from contracts.search_attributes import keyword
+from runtime.secrets import resolve
+from runtime.settings import Settings
+from runtime.temporal import TemporalUnreachableError
+from starter import n8n_answers
+from starter.authentication import equal_secrets
+from starter.bodies import too_large
+from starter.callback_origins import origin_problem
+from starter.refusals import RefusedError, Result
+from starter.routing import Webhook
+from starter.starting import Started, start
+from starter.submission import CANONICAL_LIMIT, Submission, submission
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that is durable, and its acknowledgement."""
+
+    result: Result
+    answer: Response
+    request_id: str
+    workflow_id: str
+
+
+class WebhookIntake:
+    """Takes bodies into Temporal."""
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        self._settings = settings
+        self._client = client
+
+    async def take(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Taken:
+        """Start the request's workflow, once; raises `RefusedError`."""
+        intake = webhook.dialect.parse(without_secret(webhook, body))
+        request_id = intake.reference.request_id
+        _check_origin(webhook, intake)
+        prepared = submission(self._settings, webhook.name, intake, traceparent)
+        _check_size(prepared)
+        started = await self._start(prepared)
+        if started is Started.OTHER:
+            raise _conflict(request_id)
+        result = Result.ACCEPTED if started is Started.NEW else Result.DEDUPLICATED
+        answer = n8n_answers.acknowledged(webhook.dialect.acknowledge(intake.reference))
+        return Taken(result, answer, keyword(request_id), prepared.workflow_id)
+
+    async def _start(self, prepared: Submission) -> Started:
+        request_id = prepared.input.reference.request_id
+        try:
+            return await start(self._client, prepared, self._settings.starter.start_deadline_s)
+        except TemporalUnreachableError as error:
+            _log.warning("temporal_unavailable", request_id=keyword(request_id), reason=str(error))
+        except RPCError as error:
+            _log.error("temporal_refused_start", request_id=keyword(request_id), **_refusal_fields(error))
+        raise unavailable(self._settings.starter.retry_after_s, request_id)
+
+
+def without_secret(webhook: Webhook, body: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """The body without the dialect's secret field, which is checked first where the route has a token.
+
+    Raises `RefusedError` (403) and `SecretMissingError`.
+    """
+    field, reference = webhook.dialect.secret_field, webhook.settings.security_token
+    if field is None:
+        return body
+    if reference is not None:
+        given = body.get(field)
+        expected = resolve(reference)
+        if not equal_secrets((given if isinstance(given, str) else "").encode("utf-8", "replace"), expected):
+            raise RefusedError(Result.REFUSED_CREDENTIALS, n8n_answers.denied(403, n8n_answers.HEADER_WRONG))
+    return {name: value for name, value in body.items() if name != field}
+
+
+def unavailable(retry_after_s: int, request_id: str | None = None) -> RefusedError:
+    """The refusal (503) while a request cannot be made durable."""
+    message = "The request was not taken because the orchestrator is not available. Send it again."
+    answer = n8n_answers.error_answer(503, message, headers={"Retry-After": str(retry_after_s)})
+    return RefusedError(Result.UNAVAILABLE, answer, request_id)
+
+
+def _check_origin(webhook: Webhook, intake: Intake) -> None:
+    problem = origin_problem(intake.callback_url, webhook.origins) if intake.callback_url else None
+    if problem:
+        answer = n8n_answers.error_answer(422, problem)
+        raise RefusedError(Result.REFUSED_ORIGIN, answer, intake.reference.request_id)
+
+
+def _check_size(prepared: Submission) -> None:
+    request_id = prepared.input.reference.request_id
+    try:
+        size = len(pydantic_core.to_json(prepared.input))
+    except ValueError:
+        answer = n8n_answers.unparsable("The body holds a character that is not valid text")
+        raise RefusedError(Result.REFUSED_BODY, answer, request_id) from None
+    if size > CANONICAL_LIMIT:
+        message = f"The request has {size} bytes of content; {CANONICAL_LIMIT} are allowed."
+        raise too_large(message, request_id)
+
+
+def _conflict(request_id: str) -> RefusedError:
+    message = "This request id was taken before with other content: send new content under a new id."
+    return RefusedError(Result.CONFLICT, n8n_answers.error_answer(409, message), request_id)
+
+
+def _refusal_fields(error: RPCError) -> dict[str, str]:
+    fields = {"status": error.status.name, "reason": error.message[:300]}
+    if "search attribute" in error.message.lower():
+        fields["remedy"] = "register the search attributes in this Temporal namespace: orchestrator bootstrap"
+    return fields

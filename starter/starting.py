@@ -1,0 +1,58 @@
+"""Starting a request's workflow exactly once, and telling a repeated request from a clashing one."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from contracts.names import MEMO_DIGEST, WORKFLOW, WORKFLOW_QUEUE
+from starter.submission import Submission
+from starter.temporal_calls import served_within
+
+
+class Started(Enum):
+    """What became of a start."""
+
+    NEW = "new"
+    SAME = "same"
+    """The same request was taken before."""
+    OTHER = "other"
+    """The id was taken before by a request with other content."""
+
+
+async def start(client: Client, submission: Submission, deadline_s: float) -> Started:
+    """Start the workflow, or compare with the one that has the id.
+
+    Raises `TemporalUnreachableError` where nothing is known to be durable, `RPCError` where Temporal refuses.
+    """
+    async with served_within(deadline_s):
+        try:
+            await _start(client, submission)
+        except WorkflowAlreadyStartedError as taken:
+            digest = await _digest(client, submission.workflow_id, taken.run_id)
+            return Started.SAME if digest == submission.digest else Started.OTHER
+        return Started.NEW
+
+
+async def _start(client: Client, submission: Submission) -> None:
+    await client.start_workflow(
+        WORKFLOW,
+        submission.input,
+        id=submission.workflow_id,
+        task_queue=WORKFLOW_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        memo=submission.memo,
+        search_attributes=submission.search_attributes,
+        static_summary=submission.summary,
+        static_details=submission.details,
+    )
+
+
+async def _digest(client: Client, workflow_id: str, run_id: str | None) -> str | None:
+    description = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
+    digest: str | None = await description.memo_value(MEMO_DIGEST, None, type_hint=str)
+    return digest

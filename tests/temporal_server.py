@@ -1,0 +1,41 @@
+"""Real Temporal dev servers for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+
+from runtime.embedded import EmbeddedServer, free_ports
+from runtime.temporal import DATA_CONVERTER
+
+
+@asynccontextmanager
+async def running_server(directory: Path, port: int | None = None) -> AsyncIterator[str]:
+    """A dev server with our search attributes, its data in `directory`; gives its address."""
+    server = EmbeddedServer(directory, port or free_ports([0])[0], None)
+    process = await asyncio.create_subprocess_exec(
+        *server.command(),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **server.environment()},
+    )
+    try:
+        await connected(server.address)
+        yield server.address
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def connected(address: str) -> Client:
+    """A client of the server at that address, once it answers."""
+    while True:
+        try:
+            return await Client.connect(address, data_converter=DATA_CONVERTER)
+        except RuntimeError:
+            await asyncio.sleep(0.1)

@@ -1,0 +1,17 @@
+"""Durable decisions: the registry of workflows, and the sandbox that worker and replay share."""
+
+from __future__ import annotations
+
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.image_generation import ImageGenerationWorkflow
+
+WORKFLOWS: tuple[type, ...] = (ImageGenerationWorkflow,)
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The sandbox; the pure contracts pass through it, which saves their import per workflow."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("contracts"))
+
+
+__all__ = ["WORKFLOWS", "ImageGenerationWorkflow", "sandbox"]

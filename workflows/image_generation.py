@@ -1,0 +1,309 @@
+"""The workflow `image-generation`: one request from acknowledgement to settled outcome.
+
+Histories of this workflow are recorded: change what it does only under `workflow.patched` (docs/replay.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+
+from contracts import names
+from contracts.decisions import Decision, Discard, Parked, Redrive, Status, Step, edited, refusal
+from contracts.errors import Ending, Failure, FailureClass, make_failure
+from contracts.requests import DeliverInput, ImageGenerationInput, ImageGenerationResult, ImageOutcome, Outcome, Stage
+from workflows import record, steps
+from workflows.details import render
+
+LOG_LIMIT = 60
+"""Lines of a request's own log that are kept."""
+
+
+class _EndedError(Exception):
+    """The request ends here, without anything more to deliver."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+@workflow.defn(name=names.WORKFLOW)
+class ImageGenerationWorkflow:
+    """Accept, generate, deliver, settle. What cannot go on waits, with all its context, for an operator."""
+
+    @workflow.init
+    def __init__(self, order: ImageGenerationInput) -> None:
+        """Take the request over as the starter acknowledged it."""
+        self._order = order
+        self._request = order.request
+        self._service = order.service
+        self._generation = 1
+        self._deliveries = 0
+        self._stage = Stage.GENERATING
+        self._parkings = 0
+        self._parked: Parked | None = None
+        self._decision: Decision | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._result: ImageGenerationResult | None = None
+        self._log: tuple[str, ...] = ()
+
+    @workflow.run
+    async def run(self, order: ImageGenerationInput) -> ImageGenerationResult:
+        """See the request through; raises `ApplicationError` of type Expired where nobody decided in time."""
+        self._note(f"accepted from Odoo {order.odoo} by route {order.route}")
+        try:
+            outcome = await self._generate()
+            await self._deliver(outcome)
+            return self._settle(_ending(outcome), outcome)
+        except _EndedError as ended:
+            return self._settle(ended.outcome, ImageOutcome())
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                raise
+            return await self._cancelled()
+
+    # --- generate -----------------------------------------------------------------------------------------------
+
+    async def _generate(self) -> ImageOutcome:
+        while True:
+            outcome = await self._try_generating()
+            failure = outcome.failure
+            if failure is None or failure.rule.ending is not Ending.DEAD_LETTER:
+                return outcome
+            decision = await self._park("generate", failure)
+            self._apply(decision)
+
+    async def _try_generating(self) -> ImageOutcome:
+        if self._request is None:
+            problem = self._order.problem or "the request is empty"
+            return ImageOutcome(failure=make_failure(FailureClass.INVALID_REQUEST, problem))
+        call = steps.generate_input(self._order, self._request, self._service, self._generation)
+        try:
+            generated = await steps.generate(call)
+        except steps.StepFailedError as failed:
+            self._note(f"{self._service} failed: {failed.failure.failure}: {failed.failure.message}")
+            return ImageOutcome(failure=failed.failure)
+        self._note(f"{generated.service} made {len(generated.images)} image(s), stored as {generated.images[0].sha256}")
+        return ImageOutcome(generated=generated)
+
+    def _apply(self, redrive: Redrive) -> None:
+        if self._request is not None:
+            self._request = edited(self._request, redrive.edits)
+        self._service = redrive.service or self._service
+        # A generation is paid for at most once; only a decision that allows a new payment starts another.
+        self._generation += redrive.pays_anew
+
+    # --- deliver ------------------------------------------------------------------------------------------------
+
+    async def _deliver(self, outcome: ImageOutcome) -> None:
+        letter = self._next_letter(outcome)
+        if await self._delivered_quickly(letter):
+            return
+        self._move(Stage.DELIVERING)
+        while (failure := await self._full_delivery(letter)) is not None:
+            await self._park("deliver", failure)
+
+    async def _delivered_quickly(self, letter: DeliverInput) -> bool:
+        if not self._order.policies.quick_callback:
+            return False
+        try:
+            await steps.deliver_quickly(letter)
+        except steps.StepFailedError as failed:
+            self._note(f"first callback failed: {failed.failure.message}")
+            self._move(Stage.DELIVERING)
+            await steps.pause(failed.retry_after_s, self._order.policies.deliver)
+            return False
+        self._note("Odoo took the callback")
+        return True
+
+    async def _full_delivery(self, letter: DeliverInput) -> Failure | None:
+        try:
+            await steps.deliver(letter)
+        except steps.StepFailedError as failed:
+            self._note(f"callback failed: {failed.failure.message}")
+            return failed.failure
+        self._note("Odoo took the callback")
+        return None
+
+    def _next_letter(self, outcome: ImageOutcome) -> DeliverInput:
+        self._deliveries += 1
+        return steps.letter(self._order, outcome, self._deliveries)
+
+    async def _tell(self, failure: Failure) -> None:
+        """Post a failure while the request waits; Odoo's silence is no second dead letter."""
+        letter = self._next_letter(ImageOutcome(failure=failure))
+        undelivered = await self._full_delivery(letter)
+        if undelivered is not None:
+            self._note("Odoo could not be told of the failure")
+
+    # --- dead letter --------------------------------------------------------------------------------------------
+
+    async def _park(self, step: Step, failure: Failure) -> Redrive:
+        self._parkings += 1
+        self._parked = Parked(parking=self._parkings, step=step, failure=failure, since=workflow.now())
+        self._decision = None
+        self._note(f"parked as dead letter {self._parkings} at step {step}: {failure.failure}")
+        self._stage = Stage.PARKED
+        record.parked(self._parked)
+        workflow.logger.error("dead_letter_parked", extra={"cause": str(failure.failure), "step": step})
+        if step == "generate":
+            self._telling = asyncio.create_task(self._tell(failure))
+        decision = await self._wait_for_decision()
+        return await self._unpark(step, decision)
+
+    async def _wait_for_decision(self) -> Decision | None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._decision is not None,
+                timeout=self._order.policies.park_s,
+                timeout_summary="dead letter: waits for redrive or discard",
+            )
+        except TimeoutError:
+            return None
+        return self._decision
+
+    async def _unpark(self, step: Step, decision: Decision | None) -> Redrive:
+        if isinstance(decision, Redrive):
+            await self._stop_telling()
+            self._parked = None
+            self._stage = Stage.GENERATING if step == "generate" else Stage.DELIVERING
+            self._note(f"redriven by {decision.by}: {decision.reason}{record.changes(decision)}")
+            record.redriven(self._stage, decision.service)
+            return decision
+        if self._telling is not None:
+            await self._telling
+        if decision is None:
+            await self._expire(step)
+        self._note(f"discarded by {decision.by}: {decision.reason}")
+        raise _EndedError(Outcome.DISCARDED)
+
+    async def _stop_telling(self) -> None:
+        if self._telling is not None and not self._telling.done():
+            self._telling.cancel()
+            await workflow.wait([self._telling])
+        self._telling = None
+
+    async def _expire(self, step: Step) -> NoReturn:
+        self._note("nobody decided in time: expired")
+        failure = make_failure(FailureClass.EXPIRED, "")
+        if step == "generate":
+            await self._tell(failure)
+        self._settle(Outcome.EXPIRED, ImageOutcome(failure=failure))
+        raise ApplicationError(failure.rule.sentence, type=FailureClass.EXPIRED, non_retryable=True)
+
+    # --- end ----------------------------------------------------------------------------------------------------
+
+    async def _cancelled(self) -> ImageGenerationResult:
+        await self._stop_telling()
+        self._parked, self._stage = None, Stage.DELIVERING
+        self._note("cancelled")
+        failure = make_failure(FailureClass.CANCELLED, "")
+        await self._tell(failure)
+        return self._settle(Outcome.CANCELLED, ImageOutcome(failure=failure))
+
+    def _settle(self, ending: Outcome, outcome: ImageOutcome) -> ImageGenerationResult:
+        failure = self._parked.failure if self._parked else outcome.failure
+        self._parked = None
+        self._result = ImageGenerationResult(outcome=ending, generated=outcome.generated, failure=failure)
+        self._stage = Stage.SETTLED
+        record.settled(self._result, was_parked=self._parkings > 0)
+        self._note(f"settled: {ending}")
+        return self._result
+
+    def _move(self, stage: Stage) -> None:
+        if self._stage is not stage:
+            self._stage = stage
+            record.moved(stage)
+            self._show()
+
+    def _note(self, line: str) -> None:
+        self._log = (*self._log, f"{workflow.now():%Y-%m-%d %H:%M:%S} {line}")[-LOG_LIMIT:]
+        self._show()
+
+    def _show(self) -> None:
+        details = render(
+            self._order,
+            service=self._service,
+            stage=self._stage,
+            parked=self._parked,
+            outcome=self._result.outcome if self._result else None,
+            log=self._log,
+        )
+        workflow.set_current_details(details)
+
+    # --- what operators and Odoo ask ----------------------------------------------------------------------------
+
+    @workflow.query(name=names.STATUS, description="Where the request stands, and what happened so far.")
+    def status(self) -> Status:
+        """Where the request stands."""
+        return Status(
+            request_id=self._order.reference.request_id,
+            stage=self._stage,
+            service=self._service,
+            generation=self._generation,
+            parked=self._parked,
+            result=self._result,
+            log=self._log,
+        )
+
+    @workflow.update(
+        name=names.REDRIVE,
+        description='Take a dead letter up again at the failed step. {"by": "you", "reason": "why", "edits": '
+        '{"prompt": "..."}, "service": "name", "generate_again": false}',
+    )
+    def redrive(self, command: Redrive) -> str:
+        """Redrive the parked request; the answer says what happens next."""
+        return self._decide(command)
+
+    @redrive.validator
+    def _check_redrive(self, command: Redrive) -> None:
+        self._check(command)
+
+    @workflow.update(name=names.DISCARD, description='End a dead letter for good. {"by": "you", "reason": "why"}')
+    def discard(self, command: Discard) -> str:
+        """Discard the parked request."""
+        return self._decide(command)
+
+    @discard.validator
+    def _check_discard(self, command: Discard) -> None:
+        self._check(command)
+
+    @workflow.signal(name=names.REDRIVE, description="As the Update, for many at once; void where it cannot be taken.")
+    def redrive_signal(self, command: Redrive) -> None:
+        """Redrive by Signal: a decision that cannot be taken changes nothing."""
+        self._decide_if_possible(command)
+
+    @workflow.signal(name=names.DISCARD, description="As the Update, for many at once; void where it cannot be taken.")
+    def discard_signal(self, command: Discard) -> None:
+        """Discard by Signal: a decision that cannot be taken changes nothing."""
+        self._decide_if_possible(command)
+
+    def _check(self, decision: Decision) -> None:
+        reason = self._refusal(decision)
+        if reason is not None:
+            raise ApplicationError(reason, type="DecisionRefused", non_retryable=True)
+
+    def _refusal(self, decision: Decision) -> str | None:
+        open_parking = None if self._decision else self._parked
+        return refusal(decision, open_parking, self._request, self._order.services)
+
+    def _decide(self, decision: Decision) -> str:
+        self._decision = decision
+        step = self._parked.step if self._parked else "unknown"
+        return f"{type(decision).__name__.lower()} taken at step {step}"
+
+    def _decide_if_possible(self, decision: Decision) -> None:
+        reason = self._refusal(decision)
+        if reason is None:
+            self._decide(decision)
+        else:
+            self._note(f"a signal was void: {reason}")
+
+
+def _ending(outcome: ImageOutcome) -> Outcome:
+    if outcome.failure is None:
+        return Outcome.COMPLETED
+    cancelled = outcome.failure.rule.ending is Ending.CANCELLED
+    return Outcome.CANCELLED if cancelled else Outcome.REJECTED

@@ -1,0 +1,188 @@
+"""The steps of a request as activities: their inputs, timeouts and queues, and their failures as data."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception
+
+from contracts import names
+from contracts.errors import Failure, FailureClass, make_failure
+from contracts.model import Frozen
+from contracts.policies import StepPolicy, backoff_s
+from contracts.requests import (
+    DeliverInput,
+    Delivery,
+    DeliveryReceipt,
+    GeneratedImages,
+    GenerateInput,
+    Generation,
+    ImageGenerationInput,
+    ImageOutcome,
+    ImageRequest,
+    JobInput,
+)
+
+QUICK_S = 3.0
+"""Seconds a callback may take inside the workflow's own worker; longer would hold up its workflow task."""
+MARGIN_S = 30.0
+"""Seconds an attempt gets beside its call, to store what came."""
+CANCEL_S = 60.0
+"""Seconds spent on cancelling a remote job before it is left alone."""
+
+_T = TypeVar("_T", bound=Frozen)
+
+
+class StepFailedError(Exception):
+    """A step is given up, or its quick try failed."""
+
+    def __init__(self, failure: Failure, retry_after_s: float | None = None) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retry_after_s = retry_after_s
+
+
+def generate_input(
+    order: ImageGenerationInput, request: ImageRequest, service: str, generation: int
+) -> GenerateInput:
+    """The call that makes the images of one generation."""
+    return GenerateInput(
+        reference=order.reference,
+        route=order.route,
+        service=service,
+        request=request,
+        store_key=order.store_key,
+        generation=generation,
+        policy=order.policies.generate,
+        traceparent=order.traceparent,
+    )
+
+
+def letter(order: ImageGenerationInput, outcome: ImageOutcome, number: int) -> DeliverInput:
+    """One delivery with everything that must not change between its attempts.
+
+    Its image URLs outlive every attempt that this delivery can make, redrives included, by the route's validity.
+    """
+    policies = order.policies
+    lifetime = policies.url_ttl_s + policies.deliver.deadline_s + policies.park_s
+    total = sum(image.size for image in outcome.generated.images) if outcome.generated else 0
+    return DeliverInput(
+        reference=order.reference,
+        route=order.route,
+        odoo=order.odoo,
+        callback_url=order.callback_url,
+        outcome=outcome,
+        delivery=Delivery(
+            number=number,
+            envelope=order.envelope,
+            images="url" if policies.images == "url" or total > policies.inline_limit else "inline",
+            expires_at=int(workflow.now().timestamp() + lifetime),
+        ),
+        policy=policies.deliver,
+        traceparent=order.traceparent,
+    )
+
+
+async def generate(call: GenerateInput) -> GeneratedImages:
+    """Have the images made and stored; raises `StepFailedError`."""
+    made = await _execute(names.GENERATE, call, Generation, call.policy, _images(call, "make the image"))
+    if made.generated is not None:
+        return made.generated
+    if made.job is None:
+        raise StepFailedError(make_failure(FailureClass.INTERNAL, "the generation returned neither images nor a job"))
+    return await _collect(JobInput(call=call, job=made.job))
+
+
+async def _collect(job: JobInput) -> GeneratedImages:
+    call = job.call
+    try:
+        return await _execute(names.COLLECT, job, GeneratedImages, call.policy, _images(call, "collect the image"))
+    except BaseException as error:
+        if is_cancelled_exception(error):
+            await _cancel(job)
+        raise
+
+
+async def _cancel(job: JobInput) -> None:
+    try:
+        await workflow.execute_activity(
+            names.CANCEL_JOB,
+            job,
+            task_queue=names.images_queue(job.call.service),
+            schedule_to_close_timeout=timedelta(seconds=CANCEL_S),
+            summary=f"{job.call.service}: cancel the job",
+        )
+    except ActivityError:
+        workflow.logger.warning("job_not_cancelled", extra={"job_id": job.job.job_id})
+
+
+async def deliver(call: DeliverInput) -> None:
+    """Post the outcome until Odoo takes it; raises `StepFailedError`."""
+    where = {"task_queue": names.callbacks_queue(call.odoo), "summary": f"post the outcome to Odoo {call.odoo}"}
+    await _execute(names.DELIVER, call, DeliveryReceipt, call.policy, where)
+
+
+async def deliver_quickly(call: DeliverInput) -> None:
+    """One short try inside the workflow's worker: saves a round trip where Odoo is well. Raises `StepFailedError`."""
+    try:
+        await workflow.execute_local_activity(
+            names.DELIVER,
+            call.model_copy(update={"quick": True}),
+            result_type=DeliveryReceipt,
+            start_to_close_timeout=timedelta(seconds=QUICK_S),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+    except FailureError as error:
+        raise _failed(error) from None
+
+
+async def pause(retry_after_s: float | None, policy: StepPolicy) -> None:
+    """Wait as long as Odoo asked, or the first delay of the policy, before the callback is tried in earnest."""
+    delay = retry_after_s if retry_after_s is not None else backoff_s(policy, 1, workflow.random().random())
+    await workflow.sleep(min(delay, policy.deadline_s), summary="before the callback is tried again")
+
+
+def _images(call: GenerateInput, what: str) -> dict[str, Any]:
+    queue = names.images_queue(call.service)
+    return {"task_queue": queue, "summary": f"{call.service}: {what}", "heartbeats": True}
+
+
+async def _execute(
+    activity: str, call: Frozen, result: type[_T], policy: StepPolicy, where: dict[str, Any]
+) -> _T:
+    heartbeats = where.pop("heartbeats", False)
+    try:
+        done: _T = await workflow.execute_activity(
+            activity,
+            call,
+            result_type=result,
+            # The call, then as long again for a download.
+            start_to_close_timeout=timedelta(seconds=2 * policy.timeout_s + MARGIN_S),
+            heartbeat_timeout=timedelta(seconds=policy.heartbeat_s) if heartbeats else None,
+            # The activity itself counts failures and names the delays; only what never reached it is retried here.
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=1),
+                maximum_interval=timedelta(seconds=30),
+                non_retryable_error_types=["PayloadsTooLarge"],
+            ),
+            **where,
+        )
+    except ActivityError as error:
+        raise _failed(error) from None
+    return done
+
+
+def _failed(error: FailureError) -> StepFailedError:
+    if is_cancelled_exception(error):
+        raise error
+    # A local activity's own failure arrives without the ActivityError around it.
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError) and cause.details:
+        retry_after = cause.details[1] if len(cause.details) > 1 else None
+        return StepFailedError(Failure.model_validate(cause.details[0]), retry_after)
+    if isinstance(cause, TimeoutError):
+        return StepFailedError(make_failure(FailureClass.INTERNAL, f"the attempt timed out: {cause}"))
+    return StepFailedError(make_failure(FailureClass.INTERNAL, f"{type(cause).__name__}: {cause}"))
