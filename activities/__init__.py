@@ -56,8 +56,10 @@ class Activities:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for client in (*self._services.values(), *self._odoos.values()):
-            await client.aclose()
+        for service in self._services.values():
+            await service.aclose()
+        for odoo in self._odoos.values():
+            await odoo.aclose()
 
 
 def _odoo_client(settings: Settings) -> httpx.AsyncClient:

@@ -30,6 +30,14 @@ class LocalStack:
     """None where a configuration names real ones."""
     files: DemoFiles
 
+    @property
+    def local(self) -> StandIns:
+        """The stand-ins of a stack that has them."""
+        if self.stand_ins is None:
+            message = "this stack has no stand-ins"
+            raise RuntimeError(message)
+        return self.stand_ins
+
 
 def local_stack(
     directory: Path,

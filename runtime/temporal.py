@@ -24,7 +24,7 @@ def connection() -> ClientConnectConfig:
     """What envconfig says; raises `TemporalUnreachableError` where its file cannot be used."""
     try:
         return ClientConfig.load_client_connect_config()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - envconfig documents no error types
         message = f"the Temporal client configuration cannot be used: {error}"
         raise TemporalUnreachableError(message) from None
 

@@ -172,9 +172,7 @@ def _create(environment: Environment) -> None:
         )
     root = environment.root
     if root.exists() and not (root.is_dir() and (not any(root.iterdir()) or (root / "pyvenv.cfg").exists())):
-        raise SetupError(
-            f"{root} is in the way and no virtual environment: remove it, or set ORCHESTRATOR_VENV"
-        )
+        raise SetupError(f"{root} is in the way and no virtual environment: remove it, or set ORCHESTRATOR_VENV")
     _run(environment, [sys.executable, "-I", "-m", "venv", "--clear", str(root)])
 
 
@@ -187,9 +185,7 @@ def _pip(environment: Environment, lock: Path, action: str, *options: str) -> No
 
 def _run(environment: Environment, command: Sequence[str]) -> None:
     with environment.log.open("ab") as log:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=False, check=False
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=False, check=False)
     if done.returncode:
         text = environment.log.read_text(encoding="utf-8", errors="replace")
         raise SetupError(f"set-up failed: {_remedy(text)}; details in {environment.log}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.decisions import Parked
-from contracts.requests import ImageGenerationInput, Outcome, Stage
+from contracts.decisions import Parked, Status
+from contracts.requests import Outcome, Stage
 
 _DOING = {
     Stage.GENERATING: "**Generating**: the image service `{service}` is asked for the image.",
@@ -18,19 +18,12 @@ _ENDED = {
 }
 
 
-def render(
-    order: ImageGenerationInput,
-    *,
-    service: str,
-    stage: Stage,
-    parked: Parked | None,
-    outcome: Outcome | None,
-    log: tuple[str, ...],
-) -> str:
-    """The current details of a request."""
-    sentence = _headline(stage, parked, outcome).format(service=service, odoo=order.odoo)
-    history = "\n".join(f"- {_literal(line)}" for line in log)
-    return f"{sentence}\n\n{_advice(parked)}### What happened\n{history}\n"
+def render(odoo: str, status: Status) -> str:
+    """The current details of a request that came from that Odoo."""
+    outcome = status.result.outcome if status.result else None
+    sentence = _headline(status.stage, status.parked, outcome).format(service=status.service, odoo=odoo)
+    history = "\n".join(f"- {_literal(line)}" for line in status.log)
+    return f"{sentence}\n\n{_advice(status.parked)}### What happened\n{history}\n"
 
 
 def _headline(stage: Stage, parked: Parked | None, outcome: Outcome | None) -> str:

@@ -18,8 +18,7 @@ from contracts.requests import DeliverInput, ImageGenerationInput, ImageGenerati
 from workflows import record, steps
 from workflows.details import render
 
-LOG_LIMIT = 60
-"""Lines of a request's own log that are kept."""
+LOG_LIMIT = 60  # lines of a request's own log
 
 
 class _EndedError(Exception):
@@ -223,17 +222,9 @@ class ImageGenerationWorkflow:
         self._show()
 
     def _show(self) -> None:
-        details = render(
-            self._order,
-            service=self._service,
-            stage=self._stage,
-            parked=self._parked,
-            outcome=self._result.outcome if self._result else None,
-            log=self._log,
-        )
-        workflow.set_current_details(details)
+        workflow.set_current_details(render(self._order.odoo, self.status()))
 
-    # --- what operators and Odoo ask ----------------------------------------------------------------------------
+    # --- what operators ask -------------------------------------------------------------------------------------
 
     @workflow.query(name=names.STATUS, description="Where the request stands, and what happened so far.")
     def status(self) -> Status:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from contracts import names
 from contracts.errors import Failure, FailureClass, make_failure
@@ -45,9 +46,7 @@ class StepFailedError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def generate_input(
-    order: ImageGenerationInput, request: ImageRequest, service: str, generation: int
-) -> GenerateInput:
+def generate_input(order: ImageGenerationInput, request: ImageRequest, service: str, generation: int) -> GenerateInput:
     """The call that makes the images of one generation."""
     return GenerateInput(
         reference=order.reference,
@@ -150,9 +149,7 @@ def _images(call: GenerateInput, what: str) -> dict[str, Any]:
     return {"task_queue": queue, "summary": f"{call.service}: {what}", "heartbeats": True}
 
 
-async def _execute(
-    activity: str, call: Frozen, result: type[_T], policy: StepPolicy, where: dict[str, Any]
-) -> _T:
+async def _execute(activity: str, call: Frozen, result: type[_T], policy: StepPolicy, where: dict[str, Any]) -> _T:
     heartbeats = where.pop("heartbeats", False)
     try:
         done: _T = await workflow.execute_activity(
@@ -183,6 +180,6 @@ def _failed(error: FailureError) -> StepFailedError:
     if isinstance(cause, ApplicationError) and cause.details:
         retry_after = cause.details[1] if len(cause.details) > 1 else None
         return StepFailedError(Failure.model_validate(cause.details[0]), retry_after)
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeoutError):
         return StepFailedError(make_failure(FailureClass.INTERNAL, f"the attempt timed out: {cause}"))
     return StepFailedError(make_failure(FailureClass.INTERNAL, f"{type(cause).__name__}: {cause}"))

@@ -1,4 +1,4 @@
-"""The Protocol that every image service implements, and the error it raises. Thin httpx adapters; only Temporal retries."""
+"""The Protocol that every image service implements, and the error it raises. Only Temporal retries."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def _demo(directory: Path, *, leave: bool, each: int, latency: float, as_j
     try:
         with err.status("starting", spinner="dots") as status:
             await local.stack.start(local.stand_ins, lambda name: status.update(f"{name} is up"))
-        demo_run = await _post(local, local.stand_ins, each)
+        demo_run = await _post(local, each)
         _report(demo_run, as_json=as_json)
         if not leave:
             _say_where(local)
@@ -57,9 +57,9 @@ async def _demo(directory: Path, *, leave: bool, each: int, latency: float, as_j
     return 0 if succeeded(demo_run) else 1
 
 
-async def _post(local: LocalStack, stand_ins: StandIns, each: int) -> DemoRun:
-    requests = plan(local.files, stand_ins, each, secrets.token_hex(2))
-    demo_run = DemoRun(local.stack.client, local.stack.starter_url, stand_ins, requests)
+async def _post(local: LocalStack, each: int) -> DemoRun:
+    requests = plan(local.files, local.local, each, secrets.token_hex(2))
+    demo_run = DemoRun(local.stack.client, local.stack.starter_url, local.local, requests)
     with Live(LivePicture(demo_run), console=err, refresh_per_second=8, transient=True):
         await demo_run.run(PATIENCE_S)
     return demo_run
@@ -75,7 +75,7 @@ def _report(demo_run: DemoRun, *, as_json: bool) -> None:
 
 def _say_where(local: LocalStack) -> None:
     err.print(f"\nTemporal Web UI     {local.ui_url}")
-    err.print(f"Received images     {local.stand_ins.receiver_url}")
+    err.print(f"Received images     {local.local.receiver_url}")
     err.print(f"Webhooks            {local.stack.starter_url}/webhook/")
     err.print("\nTry one yourself:")
     err.print(curl_line(local), markup=False)

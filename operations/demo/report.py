@@ -13,9 +13,7 @@ from operations.demo.run import DemoRun, Tracked
 
 def succeeded(run: DemoRun) -> bool:
     """Whether everything acknowledged was settled as expected, exactly once, and nothing is parked."""
-    return not run.duplicates and all(
-        one.problem is None and one.outcome == one.request.outcome for one in run.tracked
-    )
+    return not run.duplicates and all(one.problem is None and one.outcome == one.request.outcome for one in run.tracked)
 
 
 def document(run: DemoRun) -> dict[str, Any]:

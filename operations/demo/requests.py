@@ -7,7 +7,6 @@ import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import JsonValue
 
@@ -68,7 +67,16 @@ class _Maker:
     chance: random.Random
     count: int = 0
 
-    def make(self, route: DemoRoute, mark: str | None, what: str, *, tag: str = "", **more: Any) -> DemoRequest:
+    def make(
+        self,
+        route: DemoRoute,
+        mark: str | None,
+        what: str,
+        *,
+        tag: str = "",
+        outcome: str = "completed",
+        posts: int = 1,
+    ) -> DemoRequest:
         self.count += 1
         name = f"{route.dialect}-{self.count:02d}-{self.run}" + (f"-{tag}" if tag else "")
         request_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name)) if route.dialect == "correlation" else name
@@ -81,7 +89,8 @@ class _Maker:
             callback_url=self._callback_url(route),
             security_token=self.files.read_secret("token") if route.dialect == "endpoint" else None,
         )
-        return DemoRequest(request_id, route, what, body_of(route.dialect, ask), self._headers(route), **more)
+        body = body_of(route.dialect, ask)
+        return DemoRequest(request_id, route, what, body, self._headers(route), outcome, posts)
 
     def _callback_url(self, route: DemoRoute) -> str | None:
         return self.stand_ins.receiver_url + route.callback if route.dialect in {"event", "endpoint"} else None

@@ -114,9 +114,7 @@ def test_a_service_is_pinned_and_checked(name: str) -> None:
 
 def test_only_the_starter_listens_beyond_this_host() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    open_to_all = {
-        name for name, ports in published.items() if not all(p.startswith("127.0.0.1:") for p in ports)
-    }
+    open_to_all = {name for name, ports in published.items() if not all(p.startswith("127.0.0.1:") for p in ports)}
     assert open_to_all == {"starter"}
 
 

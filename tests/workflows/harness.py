@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -97,9 +97,7 @@ class Doubles:
     @property
     def told(self) -> list[str]:
         """What Odoo was told, one word per delivery that it took: completed or the wire code."""
-        return [
-            call.outcome.failure.rule.code if call.outcome.failure else "completed" for call in self.delivered
-        ]
+        return [call.outcome.failure.rule.code if call.outcome.failure else "completed" for call in self.delivered]
 
 
 def _next(script: list[_T | Exception]) -> _T:
@@ -165,7 +163,7 @@ def policies(**changes: Any) -> Policies:
 async def bench(client: Client, doubles: Doubles) -> AsyncIterator[Bench]:
     """A bench with its workers running."""
     made = Bench(client, doubles, uuid.uuid4().hex[:10])
-    images = [doubles.generate_image, doubles.collect_images, doubles.cancel_job]
+    images: list[Callable[..., Any]] = [doubles.generate_image, doubles.collect_images, doubles.cancel_job]
     workflows = Worker(
         client,
         task_queue=made.tag,
