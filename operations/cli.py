@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -99,17 +100,22 @@ for command in COMMANDS:
     group.add_command(command)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and end the process."""
+    _leave(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command line; returns its exit code, and has said what went wrong."""
     try:
-        code = group.main(prog_name="orchestrator", standalone_mode=False)
+        code = group.main(arguments, prog_name="orchestrator", standalone_mode=False)
     except click.ClickException as error:
         _show(error)
-        code = error.exit_code
+        return error.exit_code
     except click.Abort:
         warn("aborted")
-        code = INTERRUPTED
-    _leave(code if isinstance(code, int) else 0)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
 
 
 def _leave(code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ from workflows import WORKFLOWS, sandbox
 LIVE_QUERY = f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running"'
 """Every request that has not ended: what a deploy must not break."""
 
+REPLAY_S = 60.0
+"""Seconds one history may take: a broken one can leave the replayer waiting for ever."""
 _MESSAGE_LIMIT = 500
 _INNER_MESSAGE = re.compile(r'failed: Failure \{.*?message: "(.*?)", source:', re.DOTALL)
 _NOTE_CRASH = "operations.replaying.note_crash"
@@ -101,7 +104,8 @@ class _Replay:
         """Why it cannot be replayed, in one line, or None."""
         self._crashes.clear()
         try:
-            result = await self._replayer.replay_workflow(history, raise_on_replay_failure=False)
+            async with asyncio.timeout(REPLAY_S):
+                result = await self._replayer.replay_workflow(history, raise_on_replay_failure=False)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other histories are still replayed
             return _line(error)
         if result.replay_failure is not None:
@@ -156,8 +160,8 @@ async def _replay_file(replay: _Replay, file: Path) -> Replayed:
 
 def _read(file: Path) -> WorkflowHistory:
     history = WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8"))
-    if not history.events:
-        raise ValueError("it has no events")
+    if not history.events or not history.events[0].HasField("workflow_execution_started_event_attributes"):
+        raise ValueError("it does not begin with the start of a workflow")
     recorded = history.events[0].workflow_execution_started_event_attributes.workflow_id
     return WorkflowHistory(recorded or file.stem, history.events)
 

@@ -18,6 +18,7 @@ STOP_S = 20.0
 """Seconds a program has to end after SIGTERM before it is killed."""
 RESTART_S = 1.0
 """Seconds between the death of a program and its next start."""
+_PR_SET_PDEATHSIG = 1
 
 
 class StartError(Exception):
@@ -36,7 +37,7 @@ class Program:
 
 
 class Supervisor:
-    """Runs programs in the parent's process group; the parent's death ends them too (Linux)."""
+    """Runs programs; Ctrl-C reaches only the parent, whose death, however sudden, ends them too (Linux)."""
 
     def __init__(self, log_directory: Path) -> None:
         self._logs = log_directory
@@ -74,7 +75,9 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **program.environment},
-                preexec_fn=_obey_only_the_parent,
+                # Ctrl-C reaches a whole group at once; the parent stops its children in order instead.
+                process_group=0,
+                preexec_fn=_end_with(os.getpid()),
             )
         self._running[program.name] = process
         return process
@@ -109,8 +112,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _obey_only_the_parent() -> None:
-    # Ctrl-C reaches the whole group at once; the parent stops its children in order instead.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def _end_with(parent: int) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return before_exec

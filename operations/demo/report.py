@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from operations.demo.run import DemoRun, Tracked
@@ -33,19 +34,23 @@ def document(run: DemoRun) -> dict[str, Any]:
 
 def table(run: DemoRun) -> Table:
     """The table of all requests."""
-    view = Table(title="Requests", title_justify="left")
-    for name in ("request", "dialect", "what", "outcome", "image"):
-        view.add_column(name, overflow="fold")
-    for name in ("calls", "acknowledged", "callback"):
-        view.add_column(name, justify="right", no_wrap=True)
+    view = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    view.add_column("request", no_wrap=True, overflow="ellipsis", max_width=18)
+    view.add_column("dialect", no_wrap=True)
+    view.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
+    view.add_column("outcome", overflow="fold")
+    view.add_column("tries", justify="right", no_wrap=True)
+    view.add_column("image", no_wrap=True)
+    view.add_column("ack ms", justify="right", no_wrap=True)
+    view.add_column("callback ms", justify="right")
     for one in run.tracked:
         view.add_row(
             one.request.request_id,
             one.request.route.dialect,
             one.request.what,
             _outcome(one),
-            (one.image or "")[:12],
             str(one.attempts),
+            (one.image or "")[:8],
             _milliseconds(one.acknowledge_ms),
             _milliseconds(one.delivered_ms),
         )
@@ -75,7 +80,7 @@ def _outcome(one: Tracked) -> str:
 
 
 def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f} ms"
+    return "" if value is None else f"{value:,.0f}"
 
 
 def _percentiles(values: Sequence[float | None]) -> dict[str, float | None]:

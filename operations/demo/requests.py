@@ -41,22 +41,33 @@ class DemoRequest:
     posts: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    route: DemoRoute
+    what: str
+    mark: str | None = ""
+    """What the prompt ends in, by which the stand-ins know their fault; None = no prompt at all."""
+    tag: str = ""
+    """What the request id ends in, for the same purpose."""
+    outcome: str = "completed"
+    posts: int = 1
+
+
 def plan(files: DemoFiles, stand_ins: StandIns, each: int, run: str) -> list[DemoRequest]:
     """The requests of one run: `each` plain ones per dialect, and the interesting ones."""
     maker = _Maker(files, stand_ins, run, random.Random(run))  # noqa: S311 - picks subjects for pictures
-    plain = [maker.make(route, "", f"plain {n + 1}", posts=1 + (n == 0)) for route in ROUTES for n in range(each)]
-    unlucky = [
-        maker.make(ROUTES[0], "[rate limited]", "service says 429 twice"),
-        maker.make(ROUTES[1], "[failing]", "service fails twice"),
-        maker.make(ROUTES[2], "[overloaded]", "service overloaded once"),
-        maker.make(ROUTES[3], "", "Odoo down for two tries", tag="odoo-down"),
-        maker.make(ROUTES[4], "", "Odoo errs inside a 200", tag="odoo-error"),
+    plain = [_Case(route, f"plain {n + 1}", posts=1 + (n == 0)) for route in ROUTES for n in range(each)]
+    event, correlation, request, adapter, endpoint = ROUTES
+    interesting = [
+        _Case(event, "service says 429 twice", "[rate limited]"),
+        _Case(correlation, "service fails twice", "[failing]"),
+        _Case(request, "service overloaded once", "[overloaded]"),
+        _Case(adapter, "Odoo down for two tries", tag="odoo-down"),
+        _Case(endpoint, "Odoo errs inside a 200", tag="odoo-error"),
+        _Case(event, "content refused", "[forbidden]", outcome="rejected"),
+        _Case(request, "prompt missing", None, outcome="rejected"),
     ]
-    refused = [
-        maker.make(ROUTES[0], "[forbidden]", "content refused", outcome="rejected"),
-        maker.make(ROUTES[2], None, "prompt missing", outcome="rejected"),
-    ]
-    return [*plain, *unlucky, *refused]
+    return [maker.make(case) for case in [*plain, *interesting]]
 
 
 @dataclass(slots=True)
@@ -67,30 +78,21 @@ class _Maker:
     chance: random.Random
     count: int = 0
 
-    def make(
-        self,
-        route: DemoRoute,
-        mark: str | None,
-        what: str,
-        *,
-        tag: str = "",
-        outcome: str = "completed",
-        posts: int = 1,
-    ) -> DemoRequest:
+    def make(self, case: _Case) -> DemoRequest:
         self.count += 1
-        name = f"{route.dialect}-{self.count:02d}-{self.run}" + (f"-{tag}" if tag else "")
+        route = case.route
+        name = "-".join(filter(None, (route.dialect, f"{self.count:02d}", self.run, case.tag)))
         request_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name)) if route.dialect == "correlation" else name
-        prompt = None if mark is None else f"{self.chance.choice(_SUBJECTS)} {mark}".strip()
         ask = Ask(
             request_id,
-            prompt,
+            None if case.mark is None else f"{self.chance.choice(_SUBJECTS)} {case.mark}".strip(),
             size="512x512",
             seed=self.chance.randrange(10_000),
             callback_url=self._callback_url(route),
             security_token=self.files.read_secret("token") if route.dialect == "endpoint" else None,
         )
         body = body_of(route.dialect, ask)
-        return DemoRequest(request_id, route, what, body, self._headers(route), outcome, posts)
+        return DemoRequest(request_id, route, case.what, body, self._headers(route), case.outcome, case.posts)
 
     def _callback_url(self, route: DemoRoute) -> str | None:
         return self.stand_ins.receiver_url + route.callback if route.dialect in {"event", "endpoint"} else None

@@ -16,4 +16,4 @@ def offline(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def online(tmp_path: Path, temporal_server: str) -> CommandLine:
     """A command line with the Temporal server of the tests."""
-    return configured(tmp_path, temporal_server, ("event", "other"))
+    return configured(tmp_path, temporal_server, ("event", "other", "bulk"))

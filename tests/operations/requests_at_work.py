@@ -76,7 +76,9 @@ async def working(client: Client, line: CommandLine) -> AsyncIterator[None]:
         yield
 
 
-async def accepted(client: Client, line: CommandLine, request_id: str, prompt: str, route: str = "event") -> Any:
+async def accepted(
+    client: Client, line: CommandLine, request_id: str, prompt: str, route: str = "event"
+) -> WorkflowHandle[Any, Any]:
     """The workflow of a request as the starter starts it."""
     body = {"requestId": request_id, "correlationId": "c-1", "prompt": prompt}
     asked = submission(load_settings(line.config), route, DIALECTS["event"].parse(body), None)
@@ -86,7 +88,7 @@ async def accepted(client: Client, line: CommandLine, request_id: str, prompt: s
 
 async def parked(client: Client, line: CommandLine, request_id: str, route: str = "event") -> WorkflowHandle[Any, Any]:
     """The workflow of a request that has become a dead letter, and is listed as one."""
-    handle: WorkflowHandle[Any, Any] = await accepted(client, line, request_id, NO_CREDIT, route)
+    handle = await accepted(client, line, request_id, NO_CREDIT, route)
     query = f'Stage = "parked" AND WorkflowId = "{handle.id}"'
     while not (await client.count_workflows(query)).count:
         await asyncio.sleep(0.05)

@@ -75,10 +75,10 @@ async def test_without_a_worker_a_decision_goes_by_signal(online: CommandLine, t
 
 async def test_all_that_the_filters_choose_are_decided(online: CommandLine, temporal_client: Client) -> None:
     ids = {fresh(), fresh()}
-    decision = ("dead-letters", "discard", "--all", "--route", "other", "--yes", "--reason", "old", "--json")
+    decision = ("dead-letters", "discard", "--all", "--route", "bulk", "--yes", "--reason", "old", "--json")
     async with working(temporal_client, online):
         left = await parked(temporal_client, online, fresh())
-        handles = [await parked(temporal_client, online, request_id, "other") for request_id in ids]
+        handles = [await parked(temporal_client, online, request_id, "bulk") for request_id in ids]
         ran = await online.run(*decision)
         results = [ImageGenerationResult.model_validate(await handle.result()) for handle in handles]
         assert (await told(left)).parked is not None
@@ -106,10 +106,9 @@ async def test_each_refusal_is_one_line(online: CommandLine, temporal_client: Cl
     async with working(temporal_client, online):
         await parked(temporal_client, online, request_id)
         await (await accepted(temporal_client, online, done, "a fox")).result()
-        several = await online.run(
-            "dead-letters", "redrive", request_id, done, unknown, "--reason", "r", "--service", "x"
-        )
-        edited = await online.run("dead-letters", "redrive", request_id, "--reason", "r", "--edit", "width=wide")
+        redrive = ("dead-letters", "redrive", "--reason", "r")
+        several = await online.run(*redrive, request_id, done, unknown, "--service", "x")
+        edited = await online.run(*redrive, request_id, "--edit", "width=wide")
         shown = await online.run("dead-letters", "show", done)
     assert (several.code, several.out) == (1, "")
     assert [line.split(": ")[0] for line in several.err.splitlines()] == [request_id, done, unknown]

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio import workflow
 from temporalio.client import Client
 
 from contracts.names import WORKFLOW
-from contracts.requests import ImageGenerationInput
 from operations.replaying import replay_files, replay_live
 from tests.operations.commandline import CommandLine
 from tests.operations.requests_at_work import accepted, parked, working
-
-
-@workflow.defn(name=WORKFLOW)
-class Otherwise:
-    """Decides otherwise than what was recorded."""
-
-    @workflow.run
-    async def run(self, _order: ImageGenerationInput) -> None:
-        await workflow.sleep(1)
-
-
-@workflow.defn(name=WORKFLOW)
-class Crashing:
-    """Cannot take its first step."""
-
-    @workflow.run
-    async def run(self, _order: ImageGenerationInput) -> None:
-        raise KeyError("a bug")
+from tests.operations.wrong_workflows import Crashing, Otherwise
 
 
 @pytest.fixture
@@ -110,7 +92,7 @@ async def test_live_requests_are_replayed(online: CommandLine, temporal_client: 
         await handle.result()
     query = f'WorkflowId = "{handle.id}"'
     while not (await temporal_client.count_workflows(query)).count:
-        pass
+        await asyncio.sleep(0.05)
     assert (await replay_live(temporal_client, query)).passed
     assert not (await replay_live(temporal_client, query, [Otherwise])).passed
     none = await online.run("replay", "--live", "--query", 'WorkflowId = "nobody"')

@@ -101,7 +101,7 @@ async def test_a_rejection_has_its_own_code(online: CommandLine, temporal_client
 
 async def test_what_the_starter_refuses_is_one_line(online: CommandLine, temporal_client: Client) -> None:
     ran = await sent(online, temporal_client, "--prompt", "a fox", "--size", "big", "--route", "nobody")
-    assert (ran.code, ran.err) == (1, "there is no route 'nobody'; configured: event, other\n")
+    assert (ran.code, ran.err) == (1, "there is no route 'nobody'; configured: bulk, event, other\n")
 
 
 async def test_no_starter_is_one_line(offline: CommandLine) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from operations.cli import failure_of
+from operations.cli import execute, failure_of
 from operations.commands.decisions import edit
 from runtime.configuration import ConfigurationError
+from runtime.temporal import TemporalUnreachableError
 from tests.operations.commandline import CommandLine
 
 REASON = ("--reason", "r")
 BAD_USES = {
-    "unknown_command": (("statsu",), "Did you mean 'status'?"),
+    "unknown_command": (("statsu",), "'status'?"),
     "unknown_option": (("status", "x", "--foo"), "No such option '--foo'"),
     "missing_option": (("send",), "Missing option '--prompt'"),
     "no_reason": (("dead-letters", "redrive", "x"), "Missing option '--reason'"),
@@ -28,17 +29,18 @@ BAD_USES = {
 
 
 @pytest.mark.parametrize(("arguments", "said"), BAD_USES.values(), ids=BAD_USES)
-async def test_bad_use_is_one_line(offline: CommandLine, arguments: tuple[str, ...], said: str) -> None:
-    ran = await offline.run(*arguments)
-    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+def test_bad_use_is_one_line(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = execute(arguments)
+    ran = capsys.readouterr()
+    assert (code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert said in ran.err
     assert "--help)" in ran.err
 
 
-async def test_without_temporal_a_command_says_so_in_one_line(offline: CommandLine) -> None:
-    ran = await offline.run("dead-letters", "list")
-    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
-    assert offline.address in ran.err
+async def test_a_failure_is_one_line_on_standard_error(offline: CommandLine) -> None:
+    ran = await offline.run("dead-letters", "discard", "x")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "Missing option '--reason'. (see: orchestrator dead-letters discard --help)\n"
 
 
 async def test_a_broken_configuration_is_one_line_per_problem(offline: CommandLine) -> None:
@@ -64,6 +66,7 @@ async def test_the_tests_get_their_arguments(offline: CommandLine) -> None:
 
 def test_what_nobody_foresaw_is_one_line_too() -> None:
     assert failure_of(KeyError("odd\nthing")).format_message().startswith("unexpected KeyError: 'odd")
+    assert failure_of(TemporalUnreachableError("not there")).exit_code == 2
     assert failure_of(ConfigurationError(["a", "b"])).format_message() == "configuration: a\nconfiguration: b"
     assert failure_of(FileNotFoundError(2, "No such file", "x.png")).format_message() == "x.png: No such file"
 

@@ -63,5 +63,5 @@ def test_not_public(address: str) -> None:
         ("other", ("a", "other"), True),
     ],
 )
-def test_host_matches(host: str, patterns: tuple[str, ...], allowed: bool) -> None:  # noqa: FBT001 - a table's column
+def test_host_matches(host: str, patterns: tuple[str, ...], allowed: bool) -> None:
     assert host_matches(host, patterns) is allowed

@@ -15,7 +15,7 @@ from tests.starter.front import Front, event, make_settings
 
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not done():  # noqa: ASYNC110 - what is waited for has no event
+        while not done():
             await asyncio.sleep(0.01)
 
 
