@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from contracts.errors import Failure
 from contracts.model import Frozen
 from contracts.requests import ImageGenerationResult, ImageRequest, Stage
 
 Step = Literal["generate", "deliver"]
+Said = Annotated[str, Field(min_length=1, max_length=500)]
+"""What an operator says; kept in the request's own log, so neither empty nor long."""
 
 
 class Redrive(Frozen):
     """Take a parked request up again at the step that failed."""
 
-    by: str
+    by: Said
     """Who decides."""
-    reason: str
+    reason: Said
     edits: dict[str, JsonValue] | None = None
     """Fields of `ImageRequest` to change; only for a failed generation."""
     service: str | None = None
@@ -38,8 +40,8 @@ class Redrive(Frozen):
 class Discard(Frozen):
     """End a parked request for good."""
 
-    by: str
-    reason: str
+    by: Said
+    reason: Said
     parking: int = 0
 
 

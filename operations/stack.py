@@ -21,6 +21,8 @@ from runtime.embedded import EmbeddedServer
 from runtime.temporal import DATA_CONVERTER
 
 PYTHON = (sys.executable, "-P", "-m")
+OUR_MODULES = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+"""So that the children find this very code, installed or not, whatever the current directory is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Stack:
         starter_url: str,
         stand_in_environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._stand_in_environment = stand_in_environment or {}
+        self._stand_in_environment = {**OUR_MODULES, **(stand_in_environment or {})}
         self._directory = directory
         self._server = server
         self._config = config
@@ -110,7 +112,7 @@ class Stack:
 
     def _own(self, name: str, ready: Callable[[], Awaitable[bool]]) -> Program:
         command = (*PYTHON, "operations", "--config", str(self._config), name)
-        return Program(name, command, ready, {"TEMPORAL_ADDRESS": self._server.address})
+        return Program(name, command, ready, {**OUR_MODULES, "TEMPORAL_ADDRESS": self._server.address})
 
     def _answers(self, url: str) -> Callable[[], Awaitable[bool]]:
         async def ready() -> bool:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RetryConfig
 
 DATA_CONVERTER = pydantic_data_converter
@@ -58,7 +66,7 @@ async def connect(
                 data_converter=DATA_CONVERTER,
                 lazy=lazy,
                 retry_config=retry,
-                runtime=_metrics_runtime(metrics_bind),
+                runtime=_runtime(metrics_bind),
             )
         except RuntimeError as error:
             if asyncio.get_running_loop().time() >= end:
@@ -66,17 +74,26 @@ async def connect(
             await asyncio.sleep(0.25)
 
 
-_RUNTIMES: dict[str, Runtime] = {}
+_RUNTIMES: dict[str | None, Runtime] = {}
 
 
-def _metrics_runtime(bind: str | None) -> Runtime | None:
-    if bind is None:
-        return None
-    if bind not in _RUNTIMES:
-        _RUNTIMES[bind] = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=bind)))
-    return _RUNTIMES[bind]
+def _runtime(metrics_bind: str | None) -> Runtime:
+    """One runtime per metrics address; its own log lines take the way of all others, never standard output."""
+    if metrics_bind not in _RUNTIMES:
+        forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+        _RUNTIMES[metrics_bind] = Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(
+                    filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+                ),
+                metrics=PrometheusConfig(bind_address=metrics_bind) if metrics_bind else None,
+            )
+        )
+    return _RUNTIMES[metrics_bind]
 
 
 def _unreachable(target: str, error: Exception) -> str:
-    reason = str(error).splitlines()[0][:160]
+    # The core's text is its internal structure; these words in it are what a person can use.
+    known = ("Connection refused", "dns error", "timed out", "certificate", "Unauthenticated", "PermissionDenied")
+    reason = next((words for words in known if words.lower() in str(error).lower()), "no answer")
     return f"Temporal is not reachable at {target} ({reason}): start it or set TEMPORAL_ADDRESS"

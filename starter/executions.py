@@ -24,6 +24,7 @@ from contracts.decisions import Decision, Discard, Parked, Redrive
 from contracts.identity import workflow_id
 from contracts.model import Frozen
 from contracts.names import DISCARD, MEMO_PARKED, REDRIVE
+from contracts.requests import Stage
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
 from starter.temporal_calls import served_within
@@ -165,8 +166,13 @@ async def _state(found: WorkflowExecutionDescription, request_id: str, route: st
         cause=value(search_attributes.CAUSE),
         started=found.start_time,
         closed=found.close_time,
-        parked=await found.memo_value(MEMO_PARKED, None, type_hint=Parked),
+        parked=await found.memo_value(MEMO_PARKED, None, type_hint=Parked) if _is_parked(found) else None,
     )
+
+
+def _is_parked(found: WorkflowExecutionDescription) -> bool:
+    # A discarded request keeps the memo of why it was parked.
+    return found.typed_search_attributes.get(search_attributes.STAGE) == Stage.PARKED
 
 
 async def _decide(client: Client, state: RequestState, name: str, decision: Decision) -> Way:
