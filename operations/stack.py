@@ -66,6 +66,11 @@ class Stack:
         self._client: Client | None = None
 
     @property
+    def address(self) -> str:
+        """Host and port of the Temporal server."""
+        return self._server.address
+
+    @property
     def client(self) -> Client:
         """A client of the running server."""
         if self._client is None:

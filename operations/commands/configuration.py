@@ -67,10 +67,10 @@ def _say_problems(problems: list[str], unreachable: str | None) -> None:
 
 def _show(context: Context, settings: Settings) -> None:
     routes = [
-        (name, route.method, webhook_url(settings, route), route.dialect, route.auth.kind, route.odoo)
+        (name, ", ".join(route.methods), webhook_url(settings, route), route.dialect, route.auth.kind, route.odoo)
         for name, route in settings.routes.items()
     ]
-    print_table("Routes", ("route", "method", "URL", "dialect", "auth", "Odoo"), routes)
+    print_table("Routes", ("route", "methods", "URL", "dialect", "auth", "Odoo"), routes)
     services = [(name, one.kind, one.base_url, one.model, one.auth.kind) for name, one in settings.services.items()]
     print_table("\nImage services", ("service", "kind", "URL", "model", "auth"), services)
     odoos = [(name, odoo.database, odoo.base_url) for name, odoo in settings.odoos.items()]

@@ -77,6 +77,8 @@ def _say_where(local: LocalStack) -> None:
     err.print(f"\nTemporal Web UI     {local.ui_url}")
     err.print(f"Received images     {local.local.receiver_url}")
     err.print(f"Webhooks            {local.stack.starter_url}/webhook/")
+    err.print(f"Temporal            TEMPORAL_ADDRESS={local.stack.address}")
+    err.print(f"Configuration       {local.config}")
     err.print("\nTry one yourself:")
     err.print(curl_line(local), markup=False)
     err.print("\nCtrl-C stops everything.")

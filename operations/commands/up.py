@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from operations.console import Context, err, run, stop_on_signals
+from operations.console import Context, err, json_option, print_json, run, stop_on_signals
 from operations.local_stack import LocalStack, configured_stack, curl_line, local_stack
 from operations.supervisor import StartError
 from runtime.configuration import config_path
@@ -20,31 +20,46 @@ from runtime.configuration import config_path
     show_default=True,
     help="Where the server's database, logs and, without a configuration, images are kept.",
 )
+@json_option
 @click.pass_obj
-def up(context: Context, data: Path) -> None:
+def up(context: Context, data: Path, *, as_json: bool) -> None:
     """Run everything embedded on this machine; without a configuration, also an image service and a receiver."""
     try:
-        run(_up(context, data))
+        run(_up(context, data, as_json=as_json))
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _up(context: Context, data: Path) -> None:
+async def _up(context: Context, data: Path, *, as_json: bool) -> None:
     stop = stop_on_signals()
     config = config_path(context.config)
     local = configured_stack(data, config, context.settings()) if config else local_stack(data)
     try:
         await local.stack.start(local.stand_ins, lambda name: err.print(f"{name} is up"))
-        _say_where(local)
+        if as_json:
+            print_json(_where(local))
+        else:
+            _say_where(local)
         await stop.wait()
         err.print("stopping")
     finally:
         await local.stack.stop()
 
 
+def _where(local: LocalStack) -> dict[str, str | None]:
+    return {
+        "web_ui": local.ui_url,
+        "temporal_address": local.stack.address,
+        "webhooks": f"{local.stack.starter_url}/webhook/",
+        "received_images": local.stand_ins.receiver_url if local.stand_ins else None,
+        "configuration": str(local.config),
+    }
+
+
 def _say_where(local: LocalStack) -> None:
     err.print(f"\nTemporal Web UI     {local.ui_url}")
     err.print(f"Webhooks            {local.stack.starter_url}/webhook/")
+    err.print(f"Temporal            TEMPORAL_ADDRESS={local.stack.address}")
     if local.stand_ins is not None:
         err.print(f"Received images     {local.stand_ins.receiver_url}")
         err.print(f"Configuration       {local.config}")
