@@ -69,9 +69,9 @@ def local_stack(
     return LocalStack(stack, files.config, f"http://127.0.0.1:{ui}", stand_ins, files)
 
 
-def configured_stack(directory: Path, config: Path, settings: Settings) -> LocalStack:
+def configured_stack(directory: Path, config: Path, settings: Settings, *, usual_ports: bool = True) -> LocalStack:
     """The stack of a person's own configuration: the server is embedded, services and Odoo are real."""
-    ui, server = free_ports((UI_PORT, SERVER_PORT))
+    ui, server = free_ports((UI_PORT, SERVER_PORT) if usual_ports else (0, 0))
     host = "127.0.0.1" if settings.starter.host in {"0.0.0.0", "::"} else settings.starter.host  # noqa: S104
     stack = Stack(
         directory.resolve(),

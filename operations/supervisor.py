@@ -47,9 +47,11 @@ class Supervisor:
     async def start(self, program: Program) -> None:
         """Start a program, wait until it is ready, keep it running; raises `StartError`."""
         self._logs.mkdir(parents=True, exist_ok=True)
+        if await program.ready():
+            raise StartError(f"{program.name}: another program answers at its address already: stop that one first")
         process = await self._spawn(program)
         end = asyncio.get_running_loop().time() + START_S
-        while not await program.ready():
+        while process.returncode is not None or not await program.ready():
             if process.returncode is not None or asyncio.get_running_loop().time() > end:
                 raise StartError(self._why(program, process))
             await asyncio.sleep(0.05)

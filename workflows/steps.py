@@ -146,11 +146,10 @@ async def pause(retry_after_s: float | None, policy: StepPolicy) -> None:
 
 def _images(call: GenerateInput, what: str) -> dict[str, Any]:
     queue = names.images_queue(call.service)
-    return {"task_queue": queue, "summary": f"{call.service}: {what}", "heartbeats": True}
+    return {"task_queue": queue, "summary": f"{call.service}: {what}"}
 
 
 async def _execute(activity: str, call: Frozen, result: type[_T], policy: StepPolicy, where: dict[str, Any]) -> _T:
-    heartbeats = where.pop("heartbeats", False)
     try:
         done: _T = await workflow.execute_activity(
             activity,
@@ -158,7 +157,7 @@ async def _execute(activity: str, call: Frozen, result: type[_T], policy: StepPo
             result_type=result,
             # The call, then as long again for a download.
             start_to_close_timeout=timedelta(seconds=2 * policy.timeout_s + MARGIN_S),
-            heartbeat_timeout=timedelta(seconds=policy.heartbeat_s) if heartbeats else None,
+            heartbeat_timeout=timedelta(seconds=policy.heartbeat_s),
             # The activity itself counts failures and names the delays; only what never reached it is retried here.
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(seconds=1),

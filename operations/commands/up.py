@@ -20,20 +20,24 @@ from runtime.configuration import config_path
     show_default=True,
     help="Where the server's database, logs and, without a configuration, images are kept.",
 )
+@click.option("--free-ports", is_flag=True, help="Use any free ports in place of the usual ones.")
 @json_option
 @click.pass_obj
-def up(context: Context, data: Path, *, as_json: bool) -> None:
+def up(context: Context, data: Path, *, free_ports: bool, as_json: bool) -> None:
     """Run everything embedded on this machine; without a configuration, also an image service and a receiver."""
     try:
-        run(_up(context, data, as_json=as_json))
+        run(_up(context, data, usual_ports=not free_ports, as_json=as_json))
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _up(context: Context, data: Path, *, as_json: bool) -> None:
+async def _up(context: Context, data: Path, *, usual_ports: bool, as_json: bool) -> None:
     stop = stop_on_signals()
     config = config_path(context.config)
-    local = configured_stack(data, config, context.settings()) if config else local_stack(data)
+    if config:
+        local = configured_stack(data, config, context.settings(), usual_ports=usual_ports)
+    else:
+        local = local_stack(data, usual_ports=usual_ports)
     try:
         await local.stack.start(local.stand_ins, lambda name: err.print(f"{name} is up"))
         if as_json:
