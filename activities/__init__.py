@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from activities.delivery import DeliveryActivities
 from activities.generation import GenerationActivities
 from activities.records import Records
 from activities.services.base import ImageService
 from activities.services.registry import build_services
+from activities.services.transport import new_client
 from contracts import names
 from runtime.blobs import BlobStore
 from runtime.settings import Settings
@@ -35,7 +34,7 @@ class Activities:
         self._settings = settings
         records = Records(blobs)
         self._services: Mapping[str, ImageService] = build_services(settings)
-        self._odoos = {name: _odoo_client(settings) for name in settings.odoos}
+        self._odoos = {name: new_client(keepalive=True) for name in settings.odoos}
         self.generation = GenerationActivities(self._services, settings.services, records)
         self.delivery = DeliveryActivities(settings, records, self._odoos)
 
@@ -60,13 +59,3 @@ class Activities:
             await service.aclose()
         for odoo in self._odoos.values():
             await odoo.aclose()
-
-
-def _odoo_client(settings: Settings) -> httpx.AsyncClient:
-    slots = settings.worker.callback_slots
-    return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=2 * slots, max_keepalive_connections=slots),
-        follow_redirects=False,
-        trust_env=False,
-        headers={"User-Agent": "odoo-image-orchestrator"},
-    )

@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from contracts.callbacks import UNCLEAR_WINDOW_S
 from contracts.errors import Failure, FailureClass, Retry, make_failure
 from contracts.policies import GiveUp, StepPolicy, Tally, next_attempt
+from runtime.redaction import redact_text
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +74,7 @@ async def run_attempt(policy: StepPolicy, work: Callable[[], Awaitable[_T]]) -> 
             raise
         except Exception as error:
             log.exception("attempt_crashed")
-            failure = make_failure(FailureClass.INTERNAL, f"{type(error).__name__}: {error}")
-            raise _translated(AttemptFailedError(failure), policy, tally, clock.now()) from None
+            raise _translated(AttemptFailedError(_crash(error)), policy, tally, clock.now()) from None
 
 
 async def run_once(work: Callable[[], Awaitable[_T]]) -> _T:
@@ -85,7 +85,12 @@ async def run_once(work: Callable[[], Awaitable[_T]]) -> _T:
         raise _final(failed.failure, failed.retry_after_s) from None
     except Exception as error:
         log.exception("attempt_crashed")
-        raise _final(make_failure(FailureClass.INTERNAL, f"{type(error).__name__}: {error}")) from None
+        raise _final(_crash(error)) from None
+
+
+def _crash(error: Exception) -> Failure:
+    # Unlike a log line, a failure reaches a history, which nothing redacts on its way.
+    return make_failure(FailureClass.INTERNAL, redact_text(f"{type(error).__name__}: {error}"))
 
 
 class _Clock:

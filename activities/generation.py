@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
+from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
 from activities.attempts import AttemptFailedError, EarlierAttemptError, run_attempt
@@ -50,12 +51,14 @@ class GenerationActivities:
     @activity.defn(name=names.GENERATE)
     async def generate_image(self, call: GenerateInput) -> Generation:
         """Make and store the images, or return the job that will; looks in the store before it pays."""
-        return await run_attempt(call.policy, lambda: _finish_even_if_given_up(lambda: self._generate(call)))
+        with bound_contextvars(request_id=call.reference.request_id):
+            return await run_attempt(call.policy, lambda: _finish_even_if_given_up(lambda: self._generate(call)))
 
     @activity.defn(name=names.COLLECT)
     async def collect_images(self, job: JobInput) -> GeneratedImages:
         """Wait for a job and store its images."""
-        return await run_attempt(job.call.policy, lambda: self._collect(job))
+        with bound_contextvars(request_id=job.call.reference.request_id):
+            return await run_attempt(job.call.policy, lambda: self._collect(job))
 
     @activity.defn(name=names.CANCEL_JOB)
     async def cancel_job(self, job: JobInput) -> None:
@@ -87,11 +90,12 @@ class GenerationActivities:
 
     async def _after_unknown(self, call: GenerateInput, marker: Marker) -> Generation:
         """An earlier call left neither image nor refusal: the service's policy says whether to call again."""
+        wait = marker.gives_up_at - time.time()
+        # What costs nothing need not wait for a call that may still bring its image.
+        if wait > 0 and self._config(call.service).unknown_policy != "always":
+            raise EarlierAttemptError(min(wait, LOOK_AGAIN_S))
         if self._may_repeat(call.service, marker):
             return await self._call(call, self._marker(call, calls=marker.calls + 1))
-        wait = marker.gives_up_at - time.time()
-        if wait > 0:
-            raise EarlierAttemptError(min(wait, LOOK_AGAIN_S))
         raise ServiceError(
             make_failure(
                 FailureClass.OUTCOME_UNKNOWN,
@@ -144,7 +148,7 @@ class GenerationActivities:
 
     async def _take(self, call: GenerateInput, marker: Marker, answer: Completed | Accepted) -> Generation:
         if isinstance(answer, Accepted):
-            await self._records.note(call, marker.model_copy(update={"job": answer.job}))
+            await _unbroken(self._records.note(call, marker.model_copy(update={"job": answer.job})))
             return Generation(job=answer.job)
         return Generation(generated=await self._store(call, marker, answer))
 
@@ -157,9 +161,12 @@ class GenerationActivities:
         remote = tuple(artifact for artifact in answer.artifacts if isinstance(artifact, RemoteArtifact))
         if remote:
             known = known.model_copy(update={"artifacts": remote})
-            await self._records.note(call, known)
+            await _unbroken(self._records.note(call, known))
             return await self._store_remote(call, known)
         inline = [artifact for artifact in answer.artifacts if isinstance(artifact, InlineArtifact)]
+        return await _unbroken(self._store_inline(call, known, inline))
+
+    async def _store_inline(self, call: GenerateInput, known: Marker, inline: list[InlineArtifact]) -> GeneratedImages:
         try:
             images = [await self._store_image(call, artifact.data, artifact.seed) for artifact in inline]
         except ServiceError as error:
@@ -261,5 +268,15 @@ async def _finish_even_if_given_up(work: Callable[[], Awaitable[_T]]) -> _T:
         details = activity.cancellation_details()
         if details is None or details.cancel_requested or details.worker_shutdown:
             task.cancel()
+        await asyncio.wait([task])
+        raise
+
+
+async def _unbroken(work: Coroutine[Any, Any, _T]) -> _T:
+    """Let `work` reach the store even where its attempt is torn down meanwhile: what is paid for is in its hands."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
         await asyncio.wait([task])
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from contracts.dialects.endpoint import EndpointDialect
 from contracts.requests import ImageGenerationResult, StoredImage
-from runtime.authorization import auth_headers
+from operations.caller_credentials import caller_headers
 from runtime.blobs import LocalBlobStore, image_key
-from runtime.secrets import resolve
+from runtime.secrets import references, resolve
 from runtime.settings import RouteSettings, Settings
 from starter.executions import RequestState, find_request
 
@@ -54,28 +55,36 @@ def chosen_route(settings: Settings, name: str | None, url: str | None) -> tuple
 
 def webhook_url(settings: Settings, route: RouteSettings) -> str:
     """Where the starter takes this route's requests."""
-    return f"{settings.starter.public_base_url}/webhook/{route.path.strip('/')}"
+    below = f"{route.webhook_id}/" if route.webhook_id else ""
+    return f"{settings.starter.public_base_url}/webhook/{below}{route.path.strip('/')}"
 
 
 def way_back(settings: Settings, route: RouteSettings) -> dict[str, Any]:
     """What the bodies of dialect `endpoint` must say of the callback; raises `SecretMissingError`."""
     if route.dialect != EndpointDialect.name:
         return {}
-    token = resolve(route.security_token) if route.security_token else None
+    token = resolve(references(route.security_token)[0]) if route.security_token else None
     return {"callback_url": settings.odoos[route.odoo].base_url + route.callback.path, "security_token": token}
 
 
 async def post(url: str, route: RouteSettings, body: dict[str, JsonValue]) -> Acknowledgement:
     """Post a body with the route's credentials; raises `SendError`, `SecretMissingError`."""
+    content = json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", **caller_headers(route.auth, content)}
     begun = asyncio.get_running_loop().time()
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=POST_S) as http:
-            answer = await http.request(route.method, url, json=body, headers=auth_headers(route.auth))
+            answer = await http.request(_method(route), url, content=content, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SendError(f"{url} cannot be reached ({str(error) or type(error).__name__}): is the starter up?") from None
     if not answer.is_success:
         raise SendError(f"refused with HTTP {answer.status_code}: {' '.join(answer.text.split())[:300]}")
     return Acknowledgement(_content(answer), asyncio.get_running_loop().time() - begun)
+
+
+def _method(route: RouteSettings) -> str:
+    with_body = (method for method in route.methods if method not in {"GET", "HEAD"})
+    return next(with_body, route.methods[0])
 
 
 async def follow(client: Client, settings: Settings, request_id: str, route: str, wait_s: float) -> RequestState:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 
-from runtime.secrets import SecretMissingError, resolve
-from runtime.settings import Auth, BasicAuth, BearerAuth, HeaderAuth, NoAuth
+from runtime.auth_settings import BasicAuth, BearerAuth, HeaderAuth, NoAuth
+from runtime.secrets import SecretMissingError, SecretRefs, references, resolve
 
 
-def auth_headers(auth: Auth) -> dict[str, str]:
-    """The headers for `auth`; raises `SecretMissingError`, which names the reference, where a secret is unusable."""
+def auth_headers(auth: NoAuth | BasicAuth | HeaderAuth | BearerAuth) -> dict[str, str]:
+    """The headers for `auth`, with the first of several secrets.
+
+    Raises `SecretMissingError`, which names the reference, where a secret is unusable.
+    """
     match auth:
         case NoAuth():
             return {}
@@ -18,14 +21,16 @@ def auth_headers(auth: Auth) -> dict[str, str]:
         case HeaderAuth():
             return {auth.name: _sendable(auth.secret)}
         case BasicAuth():
-            pair = f"{auth.user}:{resolve(auth.password)}".encode()
+            pair = f"{auth.user}:{resolve(references(auth.password)[0])}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def _sendable(reference: str) -> str:
+def _sendable(setting: SecretRefs) -> str:
+    reference = references(setting)[0]
     value = resolve(reference)
-    if not (value.isascii() and value.isprintable()):
+    if not (value.isascii() and value.isprintable() and value == value.strip()):
         raise SecretMissingError(
-            f"the secret {reference} cannot stand in a header: it holds a line break or a non-ASCII character"
+            f"the secret {reference} cannot stand in a header: "
+            "it holds a line break, a non-ASCII character or a blank at its beginning or end"
         )
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from runtime.configuration_errors import explain
-from runtime.environment import environment_problems, environment_tree, setting_variables
+from runtime.environment import environment_problems, environment_tree, n8n_tree, setting_variables
 from runtime.secrets import SecretMissingError, is_reference, resolve
 from runtime.settings import Settings, StoreSettings
 
 CONFIG_VARIABLE = "ORCHESTRATOR_CONFIG"
 DEFAULT_FILE = Path("orchestrator.toml")
 SHORTEST_SIGNING_KEY = 16
-SECRET_KEYS = frozenset({"secret", "password", "signing_key", "security_token"})
+SECRET_KEYS = frozenset({"secret", "password", "public_key", "signing_key", "security_token"})
 """The keys that hold references to secrets."""
+_WEBHOOK_CREDENTIAL = re.compile(r"routes\.[^.]+\.auth\.")
 
 
 class ConfigurationError(Exception):
@@ -46,7 +48,7 @@ def load_settings(chosen: Path | None = None) -> Settings:
     if problems:
         raise ConfigurationError(problems)
     try:
-        return Settings.model_validate(_merged(content, environment_tree()))
+        return Settings.model_validate(_merged(_merged(n8n_tree(), content), environment_tree()))
     except ValidationError as error:
         raise ConfigurationError(explain(error, setting_variables())) from None
 
@@ -82,26 +84,39 @@ def secret_references(tree: Mapping[str, Any], where: str = "") -> Iterator[tupl
         here = f"{where}.{name}" if where else str(name)
         if isinstance(value, Mapping):
             yield from secret_references(value, here)
-        elif name in SECRET_KEYS and isinstance(value, str) and is_reference(value):
-            yield here, value
+        elif name in SECRET_KEYS:
+            listed = value if isinstance(value, list | tuple) else (value,)
+            yield from ((here, item) for item in listed if isinstance(item, str) and is_reference(item))
 
 
 def missing_secrets(settings: Settings) -> list[str]:
     """One line for each referenced secret that is not there."""
-    lines = []
+    return [line for _, line in _missing(settings)]
+
+
+def usable_problems(settings: Settings) -> list[str]:
+    """One line for each thing that something configured cannot work without; valid settings may lack all of them."""
+    unregistered = [line for where, line in _missing(settings) if _WEBHOOK_CREDENTIAL.match(where)]
+    return [*starting_problems(settings), *unregistered]
+
+
+def starting_problems(settings: Settings) -> list[str]:
+    """One line for each thing that a starter or worker cannot run without.
+
+    A webhook whose own credentials are missing is merely not registered, as in n8n.
+    """
+    none = "routes: none is configured; add a [routes.NAME] (orchestrator.example.toml shows all kinds)"
+    problems = [] if settings.routes else [none]
+    missing = [line for where, line in _missing(settings) if not _WEBHOOK_CREDENTIAL.match(where)]
+    return [*problems, *missing, *_signing_key(settings.store), *_store_path(settings.store)]
+
+
+def _missing(settings: Settings) -> Iterator[tuple[str, str]]:
     for where, reference in secret_references(settings.model_dump()):
         try:
             resolve(reference)
         except SecretMissingError as error:
-            lines.append(f"{where}: {error}")
-    return lines
-
-
-def usable_problems(settings: Settings) -> list[str]:
-    """One line for each thing that a starter or worker cannot run without; valid settings may lack all of them."""
-    none = "routes: none is configured; add a [routes.NAME] (orchestrator.example.toml shows all kinds)"
-    problems = [] if settings.routes else [none]
-    return [*problems, *missing_secrets(settings), *_signing_key(settings.store), *_store_path(settings.store)]
+            yield where, f"{where}: {error}"
 
 
 def _signing_key(store: StoreSettings) -> Iterator[str]:

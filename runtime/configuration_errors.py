@@ -33,6 +33,7 @@ _MESSAGES = {
     "tuple_type": 'must be a list, as ["a", "b"]',
 }
 
+_MARKS = frozenset({"[key]", "[one]", "[list]"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -49,10 +50,10 @@ class _Place:
         """One step of an error's location."""
         if isinstance(part, int):
             return _Place(f"{self.path}[{part}]", self.name, self.section, resolved(self.node.get("items", {})))
-        # pydantic puts the kind of a section and a mark for bad names into the location; no file has them.
+        # pydantic puts the kind of a section and such marks into the location; no file has them.
         if part in kinds(self.node):
             return _Place(self.path, self.name, self.section, kinds(self.node)[part])
-        if part == "[key]":
+        if part in _MARKS:
             return self
         return _Place(f"{self.path}.{_shown(part)}".lstrip("."), part, self.node, child(self.node, part) or {})
 

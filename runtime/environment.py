@@ -13,6 +13,9 @@ from runtime.settings_schema import Node, child, is_composite, keys, root
 from runtime.suggestions import closest
 
 ENV_PREFIX = "ORCHESTRATOR__"
+N8N_PAYLOAD_LIMIT = "N8N_PAYLOAD_SIZE_MAX"
+"""n8n's own variable for the largest body, in MiB: the default of `starter.body_limit` where it is set."""
+_MOST_MIB = 256
 
 
 class _Environment(Settings, BaseSettings):  # type: ignore[misc]  # the two type model_config differently
@@ -30,8 +33,8 @@ def setting_variables() -> dict[str, str]:
 
 def environment_problems() -> list[str]:
     """One line for each variable that names no setting or is not the JSON that its setting needs."""
-    lines = (_problem(name, path.split("."), os.environ[name]) for path, name in setting_variables().items())
-    return [line for line in lines if line]
+    lines = [_problem(name, path.split("."), os.environ[name]) for path, name in setting_variables().items()]
+    return [line for line in [*lines, _n8n_problem(os.environ.get(N8N_PAYLOAD_LIMIT, ""))] if line]
 
 
 def environment_tree() -> dict[str, Any]:
@@ -39,9 +42,20 @@ def environment_tree() -> dict[str, Any]:
     return EnvSettingsSource(_Environment, env_prefix=ENV_PREFIX, env_nested_delimiter="__")()
 
 
+def n8n_tree() -> dict[str, Any]:
+    """The settings that n8n's own variables stand for. Valid only without `environment_problems`."""
+    value = os.environ.get(N8N_PAYLOAD_LIMIT, "")
+    return {"starter": {"body_limit": int(value) * 2**20}} if value else {}
+
+
 def variable_name(path: str) -> str:
     """The variable that sets a dotted path."""
     return ENV_PREFIX + path.replace(".", "__").upper()
+
+
+def _n8n_problem(limit: str) -> str | None:
+    usable = not limit or (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MOST_MIB)
+    return None if usable else f"{N8N_PAYLOAD_LIMIT}: must be a whole number of MiB from 1 to {_MOST_MIB}, as 16"
 
 
 def _problem(variable: str, path: list[str], value: str) -> str | None:

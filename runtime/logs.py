@@ -19,6 +19,9 @@ from runtime.settings import LoggingSettings
 _EXCEPTION_LIMIT = 8000
 _QUIET = ("httpx", "httpcore", "hpack", "asyncio")
 
+_WORKFLOW_FIELDS = ("request_id", "cause", "step", "job_id")
+"""What workflow code adds to its lines, which take the way of the standard library."""
+
 
 def configure_logging(settings: LoggingSettings, *, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's events through one pipeline to `stream` (default: stderr)."""
@@ -50,7 +53,7 @@ def _renderer(settings: LoggingSettings, stream: TextIO) -> Processor:
 
 def _formatter(renderer: Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_described(),
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(allow=_WORKFLOW_FIELDS), *_described()],
         # Bounded last: a secret that the cut tears apart would not be recognised.
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

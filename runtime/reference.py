@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[1] / "orchestrator.example.toml"
 _INTRO = """\
 # Configuration
 
-<!-- Made by `python -m runtime.reference > docs/configuration.md`; edit runtime/settings.py instead. -->
+<!-- Made by `python -m runtime.reference > docs/configuration.md`; edit the settings in runtime/ instead. -->
 
 Starter and worker read the same settings, each layer over the one before:
 
@@ -32,6 +32,10 @@ at most 64 of a-z, 0-9, - and _.
 
 **Secrets** stand nowhere in the configuration: a setting holds a reference, `env:NAME` (an environment variable) or
 `file:/path` (a file, blanks at its ends cut off). It is read at every use, so that a rotated secret needs no restart.
+Where our callers authenticate, a setting may also hold a list of references, as `["env:NEW", "env:OLD"]`: any one of
+them opens the door while both are in use.
+
+**n8n's variable** `N8N_PAYLOAD_SIZE_MAX` (MiB) is the default of `starter.body_limit` where it is set.
 
 **Temporal** is configured as for every Temporal client: by `TEMPORAL_ADDRESS` (default localhost:7233),
 `TEMPORAL_NAMESPACE` (default `default`), `TEMPORAL_API_KEY` and `TEMPORAL_TLS...`, or by a profile in a `temporal.toml`
@@ -49,6 +53,10 @@ _FORMATS = {
     "uri": "http or https URL",
     "origin": "origin, as `https://odoo.example`",
     "secret-reference": "secret reference",
+    "secret-references": "secret reference, or list of them",
+    "cors-origin": "origin or `*`",
+    "network": "IP address or network",
+    "rate": "number per second, minute, hour or day, as `60/minute`",
     "path": "path",
 }
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
@@ -82,11 +90,13 @@ def _section(path: str, node: Node) -> str:
 
 
 def _authentication(places: list[tuple[str, Node]]) -> Iterator[str]:
-    path, node = places[0]
+    path, node = max(places, key=lambda place: len(kinds(place[1])))
     named = ", ".join(f"`{place}`" for place, _ in places)
     yield _AUTH.format(places=named, prefix=variable_name(f"{path}.kind"))
     for kind, section in kinds(node).items():
-        yield f'### `kind = "{kind}"`\n\n{section["description"]}\n\n{_table(path, section)}'
+        having = [place for place, choice in places if kind in kinds(choice)]
+        only = "" if len(having) == len(places) else f" Only in {' and '.join(f'`{place}`' for place in having)}."
+        yield f'### `kind = "{kind}"`\n\n{section["description"]}{only}\n\n{_table(path, section)}'
 
 
 def _table(path: str, section: Node) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from runtime.redaction import register_secret
 
@@ -34,6 +34,23 @@ SecretRef = Annotated[str, AfterValidator(_checked), Field(json_schema_extra={"f
 """A reference to a secret."""
 
 
+def _one_or_list(value: object) -> str:
+    return "[list]" if isinstance(value, list | tuple) else "[one]"
+
+
+SecretRefs = Annotated[
+    Annotated[SecretRef, Tag("[one]")] | Annotated[tuple[SecretRef, ...], Tag("[list]"), Field(min_length=1)],
+    Discriminator(_one_or_list),
+    WithJsonSchema({"type": "string", "format": "secret-references"}),
+]
+"""A reference to a secret, or a list of them of which any one opens the door: for rotation without an interruption."""
+
+
+def references(setting: SecretRefs) -> tuple[SecretRef, ...]:
+    """The references of a setting that takes one or several."""
+    return (setting,) if isinstance(setting, str) else setting
+
+
 def resolve(reference: str) -> str:
     """The secret behind a reference, which logs hide from now on; raises `SecretMissingError` where there is none."""
     scheme, _, name = reference.partition(":")
@@ -44,6 +61,19 @@ def resolve(reference: str) -> str:
         raise SecretMissingError(message)
     register_secret(value)
     return value
+
+
+def resolve_any(setting: SecretRefs) -> tuple[str, ...]:
+    """The secrets of which any one opens the door; raises `SecretMissingError` where not one is there."""
+    found, missing = [], None
+    for reference in references(setting):
+        try:
+            found.append(resolve(reference))
+        except SecretMissingError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return tuple(found)
 
 
 def _read(path: Path) -> str | None:

@@ -7,109 +7,52 @@ The Temporal connection is not here: it is `temporalio.envconfig`'s (TEMPORAL_AD
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from contracts.policies import StepPolicy
-from contracts.requests import Envelope
+from runtime.auth_settings import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    CallerAuth,
+    HeaderAuth,
+    JwtAuth,
+    NoAuth,
+    SignatureAuth,
+    WebhookAuth,
+)
+from runtime.retry_settings import CallbackRetrySettings, RetrySettings
+from runtime.route_settings import CallbackSettings, ResponseSettings, RouteSettings
 from runtime.secrets import SecretRef
 from runtime.settings_checks import disagreements
-from runtime.settings_values import (
-    BindAddress,
-    CallbackPath,
-    DialectName,
-    HeaderName,
-    HttpUrl,
-    Name,
-    Origin,
-    WebhookPath,
-)
+from runtime.settings_values import BindAddress, HttpUrl, Name, Section
 
-
-class Section(BaseModel):
-    """A part of the tree. Frozen; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class RetrySettings(Section):
-    """How often and how long a step is tried."""
-
-    attempts: int = Field(default=6, ge=0, le=10_000)
-    """Failures until the step is given up; 0 = only the deadline counts."""
-    initial_s: float = Field(default=5.0, gt=0, le=3600)
-    """Seconds before the first retry."""
-    factor: float = Field(default=2.0, ge=1, le=10)
-    """What each further failure multiplies the delay by."""
-    maximum_s: float = Field(default=300.0, gt=0, le=86_400)
-    """Longest delay in seconds."""
-    deadline_s: float = Field(default=3600.0, gt=0, le=30 * 86_400)
-    """Seconds for all attempts and waits together."""
-    timeout_s: float = Field(default=180.0, gt=0, le=3600)
-    """Seconds for one attempt."""
-    heartbeat_s: float = Field(default=30.0, ge=1, le=600)
-    """Seconds of silence after which an attempt counts as dead; longer than a restart of the Temporal server takes."""
-
-    def policy(self) -> StepPolicy:
-        """The snapshot that a request carries with it."""
-        return StepPolicy.model_validate(self.model_dump())
-
-
-class CallbackRetrySettings(RetrySettings):
-    """How often and how long a callback is tried: 72 hours by default."""
-
-    attempts: int = Field(default=0, ge=0, le=10_000)
-    """Failures until the callback is given up; 0 = only the deadline counts."""
-    initial_s: float = Field(default=2.0, gt=0, le=3600)
-    """Seconds before the first retry."""
-    maximum_s: float = Field(default=600.0, gt=0, le=86_400)
-    """Longest delay in seconds."""
-    deadline_s: float = Field(default=72 * 3600.0, gt=0, le=30 * 86_400)
-    """Seconds for all attempts and waits together; then the request waits as a dead letter."""
-    timeout_s: float = Field(default=30.0, gt=0, le=600)
-    """Seconds for one attempt."""
-
-
-class NoAuth(Section):
-    """No authentication."""
-
-    kind: Literal["none"] = "none"
-    """No authentication."""
-
-
-class BasicAuth(Section):
-    """HTTP Basic."""
-
-    kind: Literal["basic"]
-    """HTTP Basic."""
-    user: str = Field(min_length=1)
-    """User name."""
-    password: SecretRef
-    """Reference to the password."""
-
-
-class HeaderAuth(Section):
-    """A named header with a secret value."""
-
-    kind: Literal["header"]
-    """A named header with a secret value."""
-    name: HeaderName
-    """Header name."""
-    secret: SecretRef
-    """Reference to the value."""
-
-
-class BearerAuth(Section):
-    """`Authorization: Bearer` with a secret token."""
-
-    kind: Literal["bearer"]
-    """`Authorization: Bearer` with a secret token."""
-    secret: SecretRef
-    """Reference to the token."""
-
-
-Auth = Annotated[NoAuth | BasicAuth | HeaderAuth | BearerAuth, Field(discriminator="kind")]
+__all__ = [
+    "ApiSettings",
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
+    "CallbackRetrySettings",
+    "CallbackSettings",
+    "CallerAuth",
+    "HeaderAuth",
+    "JwtAuth",
+    "LoggingSettings",
+    "NoAuth",
+    "OdooSettings",
+    "ResponseSettings",
+    "RetrySettings",
+    "RouteSettings",
+    "Section",
+    "ServiceSettings",
+    "Settings",
+    "SignatureAuth",
+    "StarterSettings",
+    "StoreSettings",
+    "WebhookAuth",
+    "WorkerSettings",
+]
 
 
 class StarterSettings(Section):
@@ -127,12 +70,18 @@ class StarterSettings(Section):
     """Seconds Temporal has to take a request before Odoo gets 503 with Retry-After."""
     retry_after_s: int = Field(default=5, ge=1, le=3600)
     """Seconds in the Retry-After of that 503."""
+    header_deadline_s: float = Field(default=20.0, gt=0, le=600)
+    """Seconds in which the head of a request must have arrived; a caller that is slower gets 408."""
+    body_deadline_s: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds in which the body must have arrived, and in which a caller must take some of its answer."""
+    connection_limit: int = Field(default=500, ge=1, le=100_000)
+    """Connections at once; more get 503 with Retry-After. Keep it below the limit of open files (ulimit -n)."""
 
 
 class ApiSettings(Section):
     """The operator's and Odoo's HTTP interface `/api/requests/{id}`."""
 
-    auth: Auth | None = None
+    auth: CallerAuth | None = None
     """Who may read, redrive and cancel. Not set = the interface is off (404)."""
 
 
@@ -182,54 +131,6 @@ class OdooSettings(Section):
     """Most callbacks a second, enforced by the Temporal server. Not set = unlimited."""
 
 
-class CallbackSettings(Section):
-    """Where and how a route's outcomes are posted."""
-
-    path: CallbackPath
-    """Path on the Odoo, used where the request names no callback URL."""
-    auth: Auth = NoAuth()
-    """How we authenticate; for a shared secret use kind = "header"."""
-    envelope: Envelope | None = None
-    """plain or jsonrpc. Not set = what the dialect says."""
-    security_token: SecretRef | None = None
-    """Reference to the token that dialect `endpoint` sends in the body."""
-    allowed_origins: tuple[Origin, ...] = ()
-    """Origins that a callback URL in a request may have, beside the Odoo's own."""
-    images: Literal["inline", "url"] = "inline"
-    """How images travel: base64 inside the callback, or a signed URL."""
-    inline_limit: int = Field(default=8 * 2**20, ge=0, le=64 * 2**20)
-    """Bytes of all images together above which they travel as URLs all the same (needs store.signing_key)."""
-    url_ttl_s: int = Field(default=7 * 86_400, ge=60, le=90 * 86_400)
-    """Seconds an image URL stays valid."""
-    retry: CallbackRetrySettings = CallbackRetrySettings()
-    """Retries of the callback."""
-
-
-class RouteSettings(Section):
-    """One webhook."""
-
-    path: WebhookPath
-    """Path below /webhook/."""
-    method: Literal["POST", "PUT", "PATCH"] = "POST"
-    """HTTP method."""
-    dialect: DialectName
-    """The body dialect."""
-    odoo: Name
-    """The Odoo that the outcomes go to."""
-    services: tuple[Name, ...] = Field(min_length=1)
-    """Image services in order of preference; the first is used unless the request asks for another."""
-    service_names: dict[str, Name] = {}
-    """What requests call a service (COMFY_UI, FLUX; upper and lower case are equal) -> the configured service."""
-    auth: Auth = NoAuth()
-    """How Odoo authenticates."""
-    security_token: SecretRef | None = None
-    """Reference to the token that must stand in the bodies of dialect `endpoint`. Not set = not checked."""
-    callback: CallbackSettings
-    """The way back."""
-    park_s: float = Field(default=30 * 86_400.0, gt=0, le=365 * 86_400)
-    """Seconds a dead letter waits for a decision before it expires."""
-
-
 class ServiceSettings(Section):
     """One image-service account."""
 
@@ -245,7 +146,7 @@ class ServiceSettings(Section):
     """Whether a call costs money: decides what happens when its outcome is unknown."""
     on_outcome_unknown: Literal["fail", "retry_once", "always"] | None = None
     """When a call's outcome is unknown: fail (dead letter), retry_once, always. Not set: fail if paid, else always."""
-    fields: dict[str, str] = {}
+    fields: dict[str, str] = Field(default={})
     """flux_lora: other names of the request's fields, as text_prompt = "prompt"; an empty name leaves the field out."""
     default_width: int = Field(default=1024, ge=16, le=8192)
     """Pixels, where the request names no size."""
@@ -276,11 +177,11 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     store: StoreSettings = StoreSettings()
     logging: LoggingSettings = LoggingSettings()
-    odoos: dict[Name, OdooSettings] = {}
+    odoos: dict[Name, OdooSettings] = Field(default={})
     """The Odoo databases, by name."""
-    services: dict[Name, ServiceSettings] = {}
+    services: dict[Name, ServiceSettings] = Field(default={})
     """The image-service accounts, by name."""
-    routes: dict[Name, RouteSettings] = {}
+    routes: dict[Name, RouteSettings] = Field(default={})
     """The webhooks, by name. The name is part of every workflow id: never rename a live one."""
 
     @model_validator(mode="after")

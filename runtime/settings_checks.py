@@ -30,6 +30,8 @@ def _route(name: str, route: RouteSettings, settings: Settings) -> Iterator[str]
     yield from _unknown(f"{where}.odoo", "Odoo", route.odoo, settings.odoos)
     yield from _services(where, route, settings)
     yield from _tokens(where, route)
+    yield from _paths(where, route)
+    yield from _repeated(f"{where}.methods", route.methods)
     if route.callback.images == "url" and settings.store.signing_key is None:
         yield f"{where}.callback.images: url needs a store.signing_key"
 
@@ -63,9 +65,16 @@ def _repeated(where: str, names: Collection[str]) -> Iterator[str]:
             yield f"{where}: {name!r} stands there {times} times (upper and lower case are equal); keep one"
 
 
+def _paths(where: str, route: RouteSettings) -> Iterator[str]:
+    named = any(segment.startswith(":") for segment in route.path.split("/"))
+    if named and route.webhook_id is None:
+        yield f"{where}.path: with :name segments it answers only below its id; set {where}.webhook_id"
+
+
 def _path_clashes(routes: dict[str, RouteSettings]) -> Iterator[str]:
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str, str | None], str] = {}
     for name, route in routes.items():
-        first = seen.setdefault((route.method, route.path.strip("/")), name)
-        if first != name:
-            yield f"routes.{name}.path: is already the {route.method} path of routes.{first}; choose another"
+        for method in route.methods:
+            first = seen.setdefault((method, route.path.strip("/"), route.webhook_id), name)
+            if first != name:
+                yield f"routes.{name}.path: is already the {method} path of routes.{first}; choose another"

@@ -1,29 +1,46 @@
-"""The kinds of value that settings have beside plain text and numbers. Their errors never repeat the value."""
+"""What settings are made of: sections, and the kinds of value beside plain text and numbers.
+
+Their errors never repeat the value.
+"""
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.dialects import DIALECTS
 from runtime.suggestions import suggestion
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 BIND = r"^(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}$"
+WEBHOOK_ID = r"^[A-Za-z0-9_-]{1,128}$"
 WEBHOOK_PATH = r"^/?[^\s?#/][^\s?#]*$"
 CALLBACK_PATH = r"^/[^\s?#]*$"
 HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+HEADER_VALUE = r"^[\t\x20-\x7e]*$"
+
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 
 PATTERNS = {
     NAME: "must be a name: at most 64 of a-z, 0-9, - and _, beginning with a letter or a digit",
     BIND: "must be an address and a port, as 127.0.0.1:9464",
+    WEBHOOK_ID: "must be an id of letters, digits, - and _, as n8n exports it",
     WEBHOOK_PATH: "must be a path without blanks, ? and #, as influencegen/generate",
     CALLBACK_PATH: "must be a path that begins with / and has no blanks, ? and #",
     HEADER_NAME: "must be a header name, as X-Api-Key",
+    HEADER_VALUE: "must be printable ASCII on one line",
 }
 """What each pattern asks for, in words."""
+
+
+class Section(BaseModel):
+    """A part of the tree. Frozen; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def _split(value: str) -> SplitResult:
@@ -54,6 +71,24 @@ def _origin(value: str) -> str:
     return origin
 
 
+def _cors_origin(value: str) -> str:
+    return value if value == "*" else _origin(value)
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("must be an IP address or network, as 10.0.0.1 or 10.0.0.0/8") from None
+    return value
+
+
+def _rate_limit(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        raise ValueError("must be a number per second, minute, hour or day, as 60/minute")
+    return value
+
+
 def _known_dialect(value: str) -> str:
     if value not in DIALECTS:
         raise ValueError(f"unknown dialect; {suggestion(value, DIALECTS)}")
@@ -69,17 +104,32 @@ BindAddress = Annotated[str, Field(pattern=BIND)]
 WebhookPath = Annotated[str, Field(pattern=WEBHOOK_PATH)]
 """A path below /webhook/."""
 
+WebhookId = Annotated[str, Field(pattern=WEBHOOK_ID)]
+"""An n8n webhook's own id."""
+
 CallbackPath = Annotated[str, Field(pattern=CALLBACK_PATH)]
 """A path on an Odoo."""
 
 HeaderName = Annotated[str, Field(pattern=HEADER_NAME)]
 """The name of an HTTP header."""
 
+HeaderValue = Annotated[str, Field(pattern=HEADER_VALUE)]
+"""The value of an HTTP header."""
+
 HttpUrl = Annotated[str, AfterValidator(_http_url), Field(json_schema_extra={"format": "uri"})]
 """An absolute http or https URL, without a trailing slash, credentials, query and fragment."""
 
 Origin = Annotated[str, AfterValidator(_origin), Field(json_schema_extra={"format": "origin"})]
 """Scheme, host and port."""
+
+CorsOrigin = Annotated[str, AfterValidator(_cors_origin), Field(json_schema_extra={"format": "cors-origin"})]
+"""An origin that browsers may call from, or * for every one."""
+
+Network = Annotated[str, AfterValidator(_network), Field(json_schema_extra={"format": "network"})]
+"""An IP address or a network in CIDR form."""
+
+RateLimit = Annotated[str, AfterValidator(_rate_limit), Field(json_schema_extra={"format": "rate"})]
+"""So many in so long."""
 
 DialectName = Annotated[str, AfterValidator(_known_dialect), Field(json_schema_extra={"enum": sorted(DIALECTS)})]
 """A body dialect."""

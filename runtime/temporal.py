@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
+from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -18,7 +22,23 @@ from temporalio.runtime import (
 )
 from temporalio.service import RetryConfig
 
-DATA_CONVERTER = pydantic_data_converter
+
+class _FailureConverter(DefaultFailureConverter):
+    """Leaves the stack trace out of failures that are raised on purpose; bugs keep theirs.
+
+    It would only put this machine's paths into histories, which live for weeks.
+    """
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: FailureMessage
+    ) -> None:
+        """As the default, but without the stack trace of an `ApplicationError`."""
+        super().to_failure(exception, payload_converter, failure)
+        if isinstance(exception, ApplicationError):
+            failure.stack_trace = ""
+
+
+DATA_CONVERTER = replace(pydantic_data_converter, failure_converter_class=_FailureConverter)
 """Used by clients, workers and replay alike."""
 
 DEFAULT_ADDRESS = "localhost:7233"

@@ -1,26 +1,24 @@
-"""From the bytes of a request to a JSON value, refusing what cannot be one."""
+"""Reading a request's body: bounded, and with its Content-Encoding undone."""
 
 from __future__ import annotations
 
-import json
-from typing import NoReturn
-from urllib.parse import parse_qsl
+import zlib
 
-from pydantic import JsonValue
 from starlette.requests import Request
 
 from starter import n8n_answers
-from starter.json_hints import hint
 from starter.refusals import RefusedError, Result
 
-DEPTH_LIMIT = 100
-"""Levels of nesting that are accepted; far below what Temporal's payloads and their readers can bear."""
 _DRAIN_FACTOR = 4
-_FORM = "application/x-www-form-urlencoded"
+_SKIP_FACTOR = 16
+_WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""zlib's name for each Content-Encoding that is undone; any other is left as it is, as in n8n."""
+UNPACKED = frozenset(_WINDOW)
+"""The Content-Encodings that `read_body` undoes."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body; raises `RefusedError` (413) where it has more than `limit` bytes."""
+    """The body, unpacked; raises `RefusedError` (413) where it has more than `limit` bytes, 422 if it is broken."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -31,34 +29,22 @@ async def read_body(request: Request, limit: int) -> bytes:
         elif size > _DRAIN_FACTOR * limit:
             break
     if size > limit:
-        raise too_large(f"The request body is larger than {limit} bytes.")
-    return b"".join(chunks)
+        raise body_too_large(limit)
+    return _unpacked(b"".join(chunks), request.headers.get("content-encoding", ""), limit)
 
 
-def parse_body(body: bytes, content_type: str = "") -> JsonValue:
-    """The value of a body: JSON whatever its Content-Type says, or a form; an empty one is `{}`.
-
-    Raises `RefusedError` (422).
-    """
-    if not body:
-        return {}
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise _unparsable(f"The body is not valid UTF-8 at byte {error.start}") from None
-    if content_type.partition(";")[0].strip().lower() == _FORM:
-        return dict(parse_qsl(text, keep_blank_values=True))
-    return _parse_json(text)
+async def skip_body(request: Request, limit: int) -> None:
+    """Read a body that nobody looks at, without keeping it; raises `RefusedError` (413) above 16 times the limit."""
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _SKIP_FACTOR * limit:
+            raise body_too_large(_SKIP_FACTOR * limit)
 
 
-def as_object(value: JsonValue) -> dict[str, JsonValue]:
-    """The JSON object of a body: as in n8n, null and false count as an empty one. Raises `RefusedError` (422)."""
-    if isinstance(value, dict):
-        return value
-    if value is None or value is False:
-        return {}
-    kinds = {str: "a string", list: "a list", bool: "a boolean"}
-    raise _unparsable(f"The body must be a JSON object, not {kinds.get(type(value), 'a number')}")
+def body_too_large(limit: int) -> RefusedError:
+    """The refusal (413) of a body."""
+    return too_large(f"The request body is larger than {limit} bytes.")
 
 
 def too_large(message: str, request_id: str | None = None) -> RefusedError:
@@ -66,42 +52,23 @@ def too_large(message: str, request_id: str | None = None) -> RefusedError:
     return RefusedError(Result.REFUSED_SIZE, n8n_answers.error_answer(413, message), request_id)
 
 
-def _parse_json(text: str) -> JsonValue:
-    try:
-        value: JsonValue = json.loads(text, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise _unparsable(hint(error)) from None
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        raise _unparsable(str(error)) from None
-    # Counting brackets is fast and spares nearly every body the walk.
-    if text.count("{") + text.count("[") > DEPTH_LIMIT and _deeper_than(value, DEPTH_LIMIT):
-        raise _too_deep()
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    message = f'"{name}" is not valid JSON'
-    raise ValueError(message)
-
-
-def _deeper_than(value: JsonValue, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        level = [inner for outer in level for inner in _members(outer)]
-    return any(isinstance(value, dict | list) for value in level)
-
-
-def _members(value: JsonValue) -> list[JsonValue]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _too_deep() -> RefusedError:
-    return _unparsable(f"The body is nested more than {DEPTH_LIMIT} levels deep")
-
-
-def _unparsable(problem: str) -> RefusedError:
+def unparsable(problem: str) -> RefusedError:
+    """The refusal (422) of a body that cannot be read."""
     return RefusedError(Result.REFUSED_BODY, n8n_answers.unparsable(problem))
+
+
+def _unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    window = _WINDOW.get(encoding.strip().lower())
+    if window is None or not body:
+        return body
+    unpacker = zlib.decompressobj(window)
+    try:
+        # One byte more than allowed tells a bomb from a body without unpacking the bomb.
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise unparsable(str(error).rpartition(": ")[2]) from None
+    if len(unpacked) > limit:
+        raise body_too_large(limit)
+    if not unpacker.eof:
+        raise unparsable("unexpected end of file")
+    return unpacked

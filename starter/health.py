@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from runtime.temporal import TemporalUnreachableError
 from starter import n8n_answers
+from starter.conditional import unless_fresh
 from starter.temporal_calls import served_within
 
 _FRESH_S = 1.0
@@ -27,14 +28,14 @@ class Health:
         self._ready = False
         self._known_until = 0.0
 
-    async def live(self, _request: Request) -> Response:
+    async def live(self, request: Request) -> Response:
         """`GET /healthz`."""
-        return n8n_answers.healthy()
+        return unless_fresh(n8n_answers.healthy(), request)
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """`GET /healthz/readiness`."""
         if await self._is_ready():
-            return n8n_answers.healthy()
+            return unless_fresh(n8n_answers.healthy(), request)
         return n8n_answers.json_answer(503, {"status": "error", "message": "Temporal is not reachable"})
 
     async def _is_ready(self) -> bool:

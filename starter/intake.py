@@ -12,13 +12,13 @@ from starlette.responses import Response
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.requests import Intake
+from contracts.requests import Intake, RequestReference
 from contracts.search_attributes import keyword
-from runtime.secrets import resolve
+from runtime.secrets import resolve_any
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
 from starter import n8n_answers
-from starter.authentication import equal_secrets
+from starter.authentication import equals_any
 from starter.bodies import too_large
 from starter.callback_origins import origin_problem
 from starter.refusals import RefusedError, Result
@@ -37,6 +37,16 @@ class Taken:
     answer: Response
     request_id: str
     workflow_id: str
+    reference: RequestReference
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What would have been started, and its acknowledgement."""
+
+    submission: Submission
+    intake: Intake
+    answer: Response
 
 
 class WebhookIntake:
@@ -48,17 +58,22 @@ class WebhookIntake:
 
     async def take(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Taken:
         """Start the request's workflow, once; raises `RefusedError`."""
+        rehearsed = self.rehearse(webhook, body, traceparent)
+        prepared, reference = rehearsed.submission, rehearsed.intake.reference
+        started = await self._start(prepared)
+        if started is Started.OTHER:
+            raise _conflict(reference.request_id)
+        result = Result.ACCEPTED if started is Started.NEW else Result.DEDUPLICATED
+        return Taken(result, rehearsed.answer, keyword(reference.request_id), prepared.workflow_id, reference)
+
+    def rehearse(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Rehearsed:
+        """Do everything but the start; raises `RefusedError`."""
         intake = webhook.dialect.parse(without_secret(webhook, body))
-        request_id = intake.reference.request_id
         _check_origin(webhook, intake)
         prepared = submission(self._settings, webhook.name, intake, traceparent)
         _check_size(prepared)
-        started = await self._start(prepared)
-        if started is Started.OTHER:
-            raise _conflict(request_id)
-        result = Result.ACCEPTED if started is Started.NEW else Result.DEDUPLICATED
-        answer = n8n_answers.acknowledged(webhook.dialect.acknowledge(intake.reference))
-        return Taken(result, answer, keyword(request_id), prepared.workflow_id)
+        answer = webhook.fixed_answer.to(webhook.dialect.acknowledge(intake.reference))
+        return Rehearsed(prepared, intake, answer)
 
     async def _start(self, prepared: Submission) -> Started:
         request_id = prepared.input.reference.request_id
@@ -76,13 +91,12 @@ def without_secret(webhook: Webhook, body: Mapping[str, JsonValue]) -> Mapping[s
 
     Raises `RefusedError` (403) and `SecretMissingError`.
     """
-    field, reference = webhook.dialect.secret_field, webhook.settings.security_token
+    field, token = webhook.dialect.secret_field, webhook.settings.security_token
     if field is None:
         return body
-    if reference is not None:
+    if token is not None:
         given = body.get(field)
-        expected = resolve(reference)
-        if not equal_secrets((given if isinstance(given, str) else "").encode("utf-8", "replace"), expected):
+        if not equals_any((given if isinstance(given, str) else "").encode("utf-8", "replace"), resolve_any(token)):
             raise RefusedError(Result.REFUSED_CREDENTIALS, n8n_answers.denied(403, n8n_answers.HEADER_WRONG))
     return {name: value for name, value in body.items() if name != field}
 

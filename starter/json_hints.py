@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import string
 from json import JSONDecodeError
 
+_EXPONENT = re.compile(r"[eE][+-]?")
 _SPACE = " \t\r\n"
 _CONTEXT = 10
 _SCAN_LIMIT = 100_000
@@ -22,12 +24,43 @@ _PLACED = {
 def hint(error: JSONDecodeError) -> str:
     """The sentence for a parse error."""
     text, position = error.doc, _position(error)
+    number = _number_hint(text, position)
+    if number is not None:
+        return number
     sentence = _sentence(error, position)
     if sentence is None:
         return _unexpected(text, position)
-    place = sentence if sentence.endswith("JSON") else f"{sentence} in JSON"
+    return _placed(sentence if sentence.endswith("JSON") else f"{sentence} in JSON", text, position)
+
+
+def token_hint(text: str, position: int) -> str:
+    """The sentence for a character that begins no value."""
+    return f"Unexpected token '{text[position]}', {_excerpt(text, position)} is not valid JSON"
+
+
+def minus_hint(text: str, position: int) -> str:
+    """The sentence for a minus sign before `position` that no number follows."""
+    return _placed("No number after minus sign in JSON", text, position)
+
+
+def _number_hint(text: str, position: int) -> str | None:
+    """The sentence where a number broke off at the position, else None."""
+    if text.startswith("-", position):
+        return minus_hint(text, position + 1)
+    before, at = text[max(position - 1, 0) : position], text[position : position + 1]
+    if not (before.isascii() and before.isdigit()):
+        return None
+    if before == "0" and at.isascii() and at.isdigit():
+        return _placed("Unexpected number in JSON", text, position)
+    if at == ".":
+        return _placed("Unterminated fractional number in JSON", text, position + 1)
+    exponent = _EXPONENT.match(text, position)
+    return _placed("Exponent part is missing a number in JSON", text, exponent.end()) if exponent else None
+
+
+def _placed(sentence: str, text: str, position: int) -> str:
     line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
-    return f"{place} at position {position} (line {line} column {column})"
+    return f"{sentence} at position {position} (line {line} column {column})"
 
 
 def _position(error: JSONDecodeError) -> int:
@@ -76,7 +109,7 @@ def _unexpected(text: str, position: int) -> str:
         position, literal = position + 1, literal[1:]
     if position >= len(text):
         return "Unexpected end of JSON input"
-    return f"Unexpected token '{text[position]}', {_excerpt(text, position)} is not valid JSON"
+    return token_hint(text, position)
 
 
 def _excerpt(text: str, position: int) -> str:

@@ -31,6 +31,16 @@ class StarterMetrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._dropped_copies = Counter(
+            "starter_shadow_copies_dropped",
+            "Copies for a route's shadow that were not sent because too many waited.",
+            ("route",),
+            registry=self._registry,
+        )
+
+    def count_dropped_copy(self, route: str) -> None:
+        """Count one copy for a route's shadow that was not sent because too many waited."""
+        self._dropped_copies.labels(route).inc()
 
     def count(self, webhook: Webhook | None, result: Result, seconds: float) -> None:
         """Count one webhook request that took `seconds`."""

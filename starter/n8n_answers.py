@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -26,9 +27,14 @@ _SANDBOX = (
     "allow-top-navigation-to-custom-protocols"
 )
 
+JSON = "application/json; charset=utf-8"
+"""The Content-Type of JSON answers."""
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+
 BASIC_MISSING = "Authorization is required!"
 BASIC_WRONG = "Authentication data is wrong!"
 HEADER_WRONG = "Authorization data is wrong!"
+UNTOKENED = "No token provided"
 
 
 def etag(body: bytes) -> str:
@@ -37,11 +43,16 @@ def etag(body: bytes) -> str:
     return f'W/"{len(body):x}-{digest[:27]}"'
 
 
+def to_json(content: Mapping[str, JsonValue]) -> bytes:
+    """A JSON body as n8n's web framework writes it."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
 def json_answer(status: int, content: Mapping[str, JsonValue], headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer with n8n's headers, `headers` added."""
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    body = to_json(content)
     common = {"ETag": etag(body), "Vary": "Accept-Encoding", **(headers or {})}
-    return Response(body, status, common, media_type="application/json; charset=utf-8")
+    return Response(body, status, common, media_type=JSON)
 
 
 def error_answer(
@@ -54,12 +65,44 @@ def error_answer(
 
 def acknowledged(content: Mapping[str, JsonValue]) -> Response:
     """200 to a request that was taken."""
-    return json_answer(200, content, {"Content-Security-Policy": _SANDBOX})
+    return accepted(HTTPStatus.OK, to_json(content), JSON, {})
+
+
+def accepted(status: int, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    """The answer to a request that was taken; `headers` (names in lower case) may change its Content-Type."""
+    common = {"content-type": media_type, "vary": "Accept-Encoding", **headers, "content-security-policy": _SANDBOX}
+    if status in _BODILESS:
+        del common["content-type"], common["vary"]
+        return Response(None, status, {**common, "etag": etag(body)})
+    return Response(body, status, {"etag": etag(body), **common})
+
+
+def empty(status: int, headers: Mapping[str, str]) -> Response:
+    """The answer without a body to a request that was taken: chunked, and of type JSON all the same."""
+    answer = accepted(status, b"", JSON, headers)
+    del answer.headers["etag"]
+    if "content-length" in answer.headers:
+        del answer.headers["content-length"]
+    return answer
+
+
+def preflight() -> Response:
+    """204 to every OPTIONS request on a webhook."""
+    return Response(None, HTTPStatus.NO_CONTENT, {"etag": etag(b"{}")})
+
+
+def not_modified(answer: Response) -> Response:
+    """304 in place of an answer whose entity the caller has."""
+    bodiless = {"content-type", "content-length", "transfer-encoding", "vary"}
+    kept = {name: value for name, value in answer.headers.items() if name not in bodiless}
+    return Response(None, HTTPStatus.NOT_MODIFIED, kept)
 
 
 def healthy() -> Response:
     """200 of the health endpoints."""
-    return json_answer(200, {"status": "ok"})
+    answer = json_answer(200, {"status": "ok"})
+    del answer.headers["vary"]
+    return answer
 
 
 def not_registered(method: str, path: str) -> Response:
@@ -80,6 +123,12 @@ def not_listening(path: str) -> Response:
     return error_answer(404, f'The requested webhook "{path}" is not registered.', _NOT_LISTENING)
 
 
+def unsupported_method(method: str, supported: Sequence[str]) -> Response:
+    """405 to a method that no webhook can have; n8n answers 500."""
+    message = f"The method {method} is not supported."
+    return error_answer(HTTPStatus.METHOD_NOT_ALLOWED, message, headers={"Allow": ", ".join(supported)})
+
+
 def unparsable(hint: str) -> Response:
     """422 to a body that cannot be parsed."""
     return error_answer(422, "Failed to parse request body", hint)
@@ -92,6 +141,13 @@ def denied(status: int, message: str) -> Response:
     return answer
 
 
+def address_denied() -> Response:
+    """403 to an address that may not call, as text without a Content-Type or a length."""
+    answer = Response(b"IP is not allowed to access the webhook!", HTTPStatus.FORBIDDEN)
+    answer.raw_headers = []
+    return answer
+
+
 def no_such_page(method: str, path: str) -> Response:
     """404 outside every webhook."""
     return _page(404, f"Cannot {method} {path}")
@@ -100,6 +156,11 @@ def no_such_page(method: str, path: str) -> Response:
 def malformed_path() -> Response:
     """400 to a path whose percent-encoding is broken."""
     return _page(400, "Bad Request")
+
+
+def workflow_failed() -> Response:
+    """500 to a caller who waits for the outcome of a request that failed."""
+    return accepted(HTTPStatus.INTERNAL_SERVER_ERROR, to_json({"message": "Error in workflow"}), JSON, {})
 
 
 def crashed() -> Response:

@@ -12,6 +12,10 @@ class Result(StrEnum):
 
     ACCEPTED = "accepted"
     DEDUPLICATED = "deduplicated"
+    REHEARSED = "rehearsed"
+    """A test call that somebody listened for: answered and shown, nothing started."""
+    PREFLIGHT = "preflight"
+    """A browser asked what it may send."""
     CONFLICT = "conflict"
     """The id is taken by a request with other content."""
     UNAVAILABLE = "unavailable"
@@ -19,8 +23,11 @@ class Result(StrEnum):
     REFUSED_ROUTE = "refused_route"
     REFUSED_BODY = "refused_body"
     REFUSED_SIZE = "refused_size"
+    REFUSED_CALLER = "refused_caller"
+    """An address or a kind of caller that may not call."""
     REFUSED_CREDENTIALS = "refused_credentials"
     REFUSED_ORIGIN = "refused_origin"
+    RATE_LIMITED = "rate_limited"
 
 
 class RefusedError(Exception):

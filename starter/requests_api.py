@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from pydantic import JsonValue, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,9 +18,10 @@ from runtime.secrets import SecretMissingError
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
 from starter import executions, n8n_answers
-from starter.authentication import denial
-from starter.bodies import as_object, parse_body, read_body
+from starter.api_access import turned_away
+from starter.bodies import read_body
 from starter.executions import RequestState
+from starter.json_bodies import parse_object
 from starter.refusals import RefusedError
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +34,21 @@ _STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
+class _AnyText(Convertor[str]):
+    """Any text: ids may hold slashes, which Starlette's own `path` takes, and line ends, which it does not."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any_text", _AnyText())
+
+
 class RequestsApi:
     """The operations on one request. Off (404) unless `api.auth` is set."""
 
@@ -41,7 +58,7 @@ class RequestsApi:
 
     def routes(self) -> list[Route]:
         """The routes; an id may hold slashes, so the longer paths come first."""
-        path = "/api/requests/{request_id:path}"
+        path = "/api/requests/{request_id:any_text}"
         return [
             Route(f"{path}/redrive", self._guarded(self._redrive), methods=["POST"]),
             Route(f"{path}/cancel", self._guarded(self._cancel), methods=["POST"]),
@@ -54,7 +71,7 @@ class RequestsApi:
 
     async def _redrive(self, request: Request) -> Response:
         body = await read_body(request, self._settings.starter.body_limit)
-        decision = Redrive.model_validate(as_object(parse_body(body)))
+        decision = Redrive.model_validate(parse_object(body))
         state = await self._found(request)
         way = await executions.redrive(self._client, self._settings, state, decision)
         _log.info("request_redriven", **_named(state), by=decision.by, way=way.value)
@@ -74,7 +91,7 @@ class RequestsApi:
     def _guarded(self, handler: _Handler) -> _Handler:
         async def guarded(request: Request) -> Response:
             try:
-                return self._turned_away(request) or await handler(request)
+                return turned_away(self._settings, request) or await handler(request)
             except RefusedError as error:
                 return error.answer
             except ValidationError as error:
@@ -85,14 +102,6 @@ class RequestsApi:
                 return self._unavailable(error)
 
         return guarded
-
-    def _turned_away(self, request: Request) -> Response | None:
-        auth = self._settings.api.auth
-        if auth is None:
-            return n8n_answers.error_answer(404, "This interface is off: set api.auth to open it.")
-        denied = denial(auth, request.headers)
-        headers = {"WWW-Authenticate": 'Basic realm="API"'} if denied and denied.status == 401 else None  # noqa: PLR2004
-        return n8n_answers.error_answer(denied.status, denied.message, headers=headers) if denied else None
 
     def _unavailable(self, error: Exception) -> Response:
         _log.error("api_unavailable", reason=str(error))

@@ -7,24 +7,31 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import cast
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.blobs import LocalBlobStore
-from runtime.settings import Settings
+from runtime.settings import Settings, StarterSettings
 from runtime.temporal import connect
 from starter.app import create_app
+from starter.connections import ConnectionLimits, GuardedProtocol
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 2048
-_GRACE_S = 10
-"""Seconds that requests in flight get at the end: more than a start may take."""
+_DEFAULT_LIMITS = ConnectionLimits()
 
 
 class ListenError(Exception):
     """The address cannot be listened on. The message says which, why and what to do."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}: stop what uses it or set another starter.port")
+        self.problem = problem
+        """Which address and why, without what to do."""
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -34,20 +41,37 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """
     client = await connect(lazy=True, rpc_budget_s=settings.starter.start_deadline_s)
     app = create_app(settings, client, LocalBlobStore(settings.store.path))
-    async with listening(app, settings.starter.host, settings.starter.port) as url:
+    limits = connection_limits(settings.starter)
+    async with listening(app, settings.starter.host, settings.starter.port, limits) as url:
         _log.info("starter_ready", url=url, routes=sorted(settings.routes))
         await stop.wait()
         _log.info("starter_stopping")
 
 
+def connection_limits(starter: StarterSettings) -> ConnectionLimits:
+    """What the settings allow a connection."""
+    return ConnectionLimits(
+        header_deadline_s=starter.header_deadline_s,
+        body_deadline_s=starter.body_deadline_s,
+        connections=starter.connection_limit,
+        retry_after_s=starter.retry_after_s,
+    )
+
+
 @contextlib.asynccontextmanager
-async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+async def listening(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    limits: ConnectionLimits = _DEFAULT_LIMITS,
+    protocol: type[GuardedProtocol] = GuardedProtocol,
+) -> AsyncIterator[str]:
     """Serve the application inside this event loop; gives its base URL. Port 0 = a free one.
 
     Raises `ListenError`.
     """
     listener = _listener(host, port)
-    server = _Server(_config(app))
+    server = _Server(_config(app, limits, protocol))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.ready.wait()
@@ -73,29 +97,32 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, limits: ConnectionLimits, protocol: type[GuardedProtocol]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=cast("type[asyncio.Protocol]", partial(protocol, limits)),
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
-        log_level="warning",
+        # What callers do wrong is answered, not logged: else anybody could fill the logs. What we do wrong, we log.
+        log_level="critical",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=limits.grace_s,
     )
 
 
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        message = f"cannot listen on {host}:{port} ({reason}): stop what uses it or set another starter.port"
-        raise ListenError(message) from None
+        raise ListenError(f"cannot listen on {host}:{port} ({reason})") from None
+    # asyncio would not set this: it takes a socket for TCP only if its protocol number says so, and this one's is 0.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _url(host: str, listener: socket.socket) -> str:

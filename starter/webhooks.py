@@ -1,8 +1,11 @@
-"""The webhook front as an ASGI app: route, body, authentication, dialect, in n8n's order."""
+"""The webhook front as an ASGI app: route, body, caller, credentials, dialect, in n8n's order."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -12,65 +15,165 @@ from temporalio.client import Client
 
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
-from runtime.settings import Settings
+from runtime.settings import Settings, SignatureAuth
 from starter import n8n_answers
 from starter.authentication import denial
-from starter.bodies import as_object, parse_body, read_body
+from starter.body_kinds import WebhookBody, webhook_body
+from starter.conditional import unless_fresh
+from starter.cors import add_cors
+from starter.features import Features
 from starter.intake import Taken, WebhookIntake, unavailable
+from starter.listeners import Listener
 from starter.metrics import StarterMetrics
 from starter.refusals import RefusedError, Result
-from starter.routing import Webhook, WebhookTable
+from starter.rehearsal import heard_call, refused_call
+from starter.routing import Target, Webhook, WebhookTable, by_method, parse_target
+from starter.shadow import Copy, answered, copy_of
 
 _log = structlog.get_logger(__name__)
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+"""The methods that a webhook can have."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """What is known of a request while it is answered."""
+
+    request: Request
+    began: float = field(default_factory=time.perf_counter)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    """Those of its path, by method."""
+    webhook: Webhook | None = None
+    listener: Listener | None = None
+    """Whoever listens on the test URL that was called."""
+    body: WebhookBody | None = None
+    copy: Copy | None = None
+    """What goes to the route's shadow once the caller is answered."""
+
+    def seconds(self) -> float:
+        """How long it has been served."""
+        return time.perf_counter() - self.began
 
 
 class WebhookFront:
     """Answers every path that is not the starter's own."""
 
-    def __init__(self, settings: Settings, client: Client, metrics: StarterMetrics) -> None:
+    def __init__(self, settings: Settings, client: Client, metrics: StarterMetrics, features: Features) -> None:
         self._settings = settings
         self._table = WebhookTable(settings)
         self._intake = WebhookIntake(settings, client)
         self._metrics = metrics
+        self._features = features
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        request = Request(scope, receive)
+        call = _Call(Request(scope, receive))
         try:
-            answer = await self._answer(request)
+            answer = await self._answer(call)
         except ClientDisconnect:
             return
-        await answer(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
-        began = time.perf_counter()
-        webhook: Webhook | None = None
+        add_cors(answer, call.request, call.webhooks)
         try:
-            webhook = self._table.find(request.method, request.scope["raw_path"].decode("latin-1"))
-            taken = await self._take(webhook, request)
+            await unless_fresh(answer, call.request)(scope, receive, send)
+        finally:
+            if call.copy is not None:
+                self._features.shadow.offer(call.copy)
+
+    async def _answer(self, call: _Call) -> Response:
+        try:
+            target = self._target(call)
+            if call.request.method == "OPTIONS":
+                return self._preflight(call, target)
+            if call.listener is not None:
+                return await self._rehearse(call, call.listener, target)
+            call.webhook = webhook = self._table.find(target, call.request.method)
+            taken = await self._take(call, webhook)
         except RefusedError as refused:
-            self._metrics.count(webhook, refused.result, time.perf_counter() - began)
-            _log_refused(webhook, refused)
+            self._count(call, refused.result)
+            _log_refused(call.webhook, refused)
             return refused.answer
-        self._metrics.count(webhook, taken.result, time.perf_counter() - began)
+        self._count(call, taken.result)
         _log_taken(webhook, taken)
-        return taken.answer
+        return await self._answer_taken(call, webhook, taken)
 
-    async def _take(self, webhook: Webhook, request: Request) -> Taken:
-        body = await read_body(request, self._settings.starter.body_limit)
-        value = parse_body(body, request.headers.get("content-type", ""))
+    async def _answer_taken(self, call: _Call, webhook: Webhook, taken: Taken) -> Response:
+        answer = taken.answer
+        if webhook.settings.respond == "when_finished":
+            answer = await self._features.when_finished.answer(call.request, webhook, taken)
+        if call.body is not None and webhook.settings.shadow is not None:
+            call.copy = copy_of(webhook, call.request, call.body.raw, taken, answered(answer, call.seconds()))
+        return answer
+
+    async def _rehearse(self, call: _Call, listener: Listener, target: Target) -> Response:
         try:
-            _authenticate(webhook, request)
-            return await self._intake.take(webhook, as_object(value), request.headers.get("traceparent"))
-        except SecretMissingError as error:
-            _log.error("secret_missing", route=webhook.name, reason=str(error))
-            raise unavailable(self._settings.starter.retry_after_s) from None
+            call.webhook = webhook = by_method(listener.webhooks, call.request.method)
+            body = await self._admitted(call, webhook)
+            rehearsed = self._intake.rehearse(webhook, body.fields, call.request.headers.get("traceparent"))
+        except RefusedError as refused:
+            listener.refuse(refused_call(call.request, refused))
+            raise
+        if self._features.listeners.at(target.path) is not listener:
+            # Another call was faster.
+            raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.not_listening(target.path))
+        listener.hear(heard_call(webhook, call.request, body, rehearsed))
+        self._count(call, Result.REHEARSED)
+        _log.info("test_call_heard", route=webhook.name)
+        return rehearsed.answer
+
+    def _target(self, call: _Call) -> Target:
+        method = call.request.method
+        target = parse_target(method, call.request.scope["raw_path"].decode("latin-1"))
+        if method not in METHODS and method != "OPTIONS":
+            raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.unsupported_method(method, METHODS))
+        if target.is_test:
+            call.listener = self._features.listeners.at(target.path)
+            if call.listener is None:
+                raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.not_listening(target.path))
+        call.webhooks = call.listener.webhooks if call.listener else self._table.methods(target)
+        return target
+
+    def _preflight(self, call: _Call, target: Target) -> Response:
+        if not call.webhooks and "origin" in call.request.headers:
+            raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.not_registered("OPTIONS", target.path))
+        self._count(call, Result.PREFLIGHT)
+        return n8n_answers.preflight()
+
+    async def _take(self, call: _Call, webhook: Webhook) -> Taken:
+        body = await self._admitted(call, webhook)
+        self._features.rate_limits.check(webhook, call.request)
+        with _secrets_needed(webhook, self._settings):
+            return await self._intake.take(webhook, body.fields, call.request.headers.get("traceparent"))
+
+    async def _admitted(self, call: _Call, webhook: Webhook) -> WebhookBody:
+        signed = isinstance(webhook.settings.auth, SignatureAuth)
+        body = await webhook_body(call.request, self._settings.starter.body_limit, keep=signed)
+        webhook.admission.check(call.request)
+        with _secrets_needed(webhook, self._settings):
+            self._authenticate(webhook, call.request, body)
+        call.body = body
+        return body
+
+    def _authenticate(self, webhook: Webhook, request: Request, body: WebhookBody) -> None:
+        auth = webhook.settings.auth
+        if isinstance(auth, SignatureAuth):
+            denied = self._features.signatures.denial(auth, webhook.name, request.headers, body.raw)
+        else:
+            denied = denial(auth, request.headers)
+        if denied:
+            raise RefusedError(Result.REFUSED_CREDENTIALS, n8n_answers.denied(denied.status, denied.message))
+
+    def _count(self, call: _Call, result: Result) -> None:
+        self._metrics.count(call.webhook, result, call.seconds())
 
 
-def _authenticate(webhook: Webhook, request: Request) -> None:
-    denied = denial(webhook.settings.auth, request.headers)
-    if denied:
-        raise RefusedError(Result.REFUSED_CREDENTIALS, n8n_answers.denied(denied.status, denied.message))
+@contextmanager
+def _secrets_needed(webhook: Webhook, settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except SecretMissingError as error:
+        _log.error("secret_missing", route=webhook.name, reason=str(error))
+        raise unavailable(settings.starter.retry_after_s) from None
 
 
 def _log_refused(webhook: Webhook | None, refused: RefusedError) -> None:

@@ -12,10 +12,11 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from contracts import names
-from contracts.decisions import Decision, Discard, Parked, Redrive, Status, Step, edited, refusal
-from contracts.errors import Ending, Failure, FailureClass, make_failure
+from contracts.decisions import Decision, Parked, Redrive, Status, Step, edited
+from contracts.errors import Ending, Failure, FailureClass, Retry, make_failure
 from contracts.requests import DeliverInput, ImageGenerationInput, ImageGenerationResult, ImageOutcome, Outcome, Stage
 from workflows import record, steps
+from workflows.decision_desk import DecisionDesk
 from workflows.details import render
 
 LOG_LIMIT = 60  # lines of a request's own log
@@ -24,26 +25,25 @@ LOG_LIMIT = 60  # lines of a request's own log
 class _EndedError(Exception):
     """The request ends here, without anything more to deliver."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, failure: Failure) -> None:
         self.outcome = outcome
+        self.failure = failure
 
 
 @workflow.defn(name=names.WORKFLOW)
-class ImageGenerationWorkflow:
+class ImageGenerationWorkflow(DecisionDesk):
     """Accept, generate, deliver, settle. What cannot go on waits, with all its context, for an operator."""
 
     @workflow.init
     def __init__(self, order: ImageGenerationInput) -> None:
         """Take the request over as the starter acknowledged it."""
+        super().__init__(order.request, order.services)
         self._order = order
-        self._request = order.request
         self._service = order.service
         self._generation = 1
         self._deliveries = 0
         self._stage = Stage.GENERATING
         self._parkings = 0
-        self._parked: Parked | None = None
-        self._decision: Decision | None = None
         self._telling: asyncio.Task[None] | None = None
         self._result: ImageGenerationResult | None = None
         self._log: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class ImageGenerationWorkflow:
             await self._deliver(outcome)
             return self._settle(_ending(outcome), outcome)
         except _EndedError as ended:
-            return self._settle(ended.outcome, ImageOutcome())
+            return self._settle(ended.outcome, ImageOutcome(failure=ended.failure))
         except BaseException as error:
             if not is_cancelled_exception(error):
                 raise
@@ -98,24 +98,26 @@ class ImageGenerationWorkflow:
 
     async def _deliver(self, outcome: ImageOutcome) -> None:
         letter = self._next_letter(outcome)
-        if await self._delivered_quickly(letter):
-            return
-        self._move(Stage.DELIVERING)
-        while (failure := await self._full_delivery(letter)) is not None:
+        failure = await self._first_delivery(letter)
+        while failure is not None:
             await self._park("deliver", failure)
+            failure = await self._full_delivery(letter)
 
-    async def _delivered_quickly(self, letter: DeliverInput) -> bool:
-        if not self._order.policies.quick_callback:
-            return False
-        try:
-            await steps.deliver_quickly(letter)
-        except steps.StepFailedError as failed:
-            self._note(f"first callback failed: {failed.failure.message}")
-            self._move(Stage.DELIVERING)
-            await steps.pause(failed.retry_after_s, self._order.policies.deliver)
-            return False
-        self._note("Odoo took the callback")
-        return True
+    async def _first_delivery(self, letter: DeliverInput) -> Failure | None:
+        if self._order.policies.quick_callback:
+            try:
+                await steps.deliver_quickly(letter)
+            except steps.StepFailedError as failed:
+                self._note(f"first callback failed: {failed.failure.message}")
+                if failed.failure.rule.retry is Retry.NEVER:
+                    return failed.failure
+                self._move(Stage.DELIVERING)
+                await steps.pause(failed.retry_after_s, self._order.policies.deliver)
+            else:
+                self._note("Odoo took the callback")
+                return None
+        self._move(Stage.DELIVERING)
+        return await self._full_delivery(letter)
 
     async def _full_delivery(self, letter: DeliverInput) -> Failure | None:
         try:
@@ -146,11 +148,11 @@ class ImageGenerationWorkflow:
         self._note(f"parked as dead letter {self._parkings} at step {step}: {failure.failure}")
         self._stage = Stage.PARKED
         record.parked(self._parked)
-        workflow.logger.error("dead_letter_parked", extra={"cause": str(failure.failure), "step": step})
+        workflow.logger.error("dead_letter_parked", extra=self._named(cause=str(failure.failure), step=step))
         if step == "generate":
             self._telling = asyncio.create_task(self._tell(failure))
         decision = await self._wait_for_decision()
-        return await self._unpark(step, decision)
+        return await self._unpark(step, failure, decision)
 
     async def _wait_for_decision(self) -> Decision | None:
         try:
@@ -163,7 +165,7 @@ class ImageGenerationWorkflow:
             return None
         return self._decision
 
-    async def _unpark(self, step: Step, decision: Decision | None) -> Redrive:
+    async def _unpark(self, step: Step, failure: Failure, decision: Decision | None) -> Redrive:
         if isinstance(decision, Redrive):
             await self._stop_telling()
             self._parked = None
@@ -171,23 +173,33 @@ class ImageGenerationWorkflow:
             self._note(f"redriven by {decision.by}: {decision.reason}{record.changes(decision)}")
             record.redriven(self._stage, decision.service)
             return decision
-        if self._telling is not None:
-            await self._telling
         if decision is None:
             await self._expire(step)
         self._note(f"discarded by {decision.by}: {decision.reason}")
-        raise _EndedError(Outcome.DISCARDED)
+        if self._telling is not None and not self._telling.done():
+            self._leave_desk()
+            await self._telling
+        raise _EndedError(Outcome.DISCARDED, failure)
+
+    def _leave_desk(self) -> None:
+        """No dead letter any more, although Odoo is still to be told."""
+        self._parked, self._stage = None, Stage.DELIVERING
+        record.redriven(self._stage, None)
+        self._show()
 
     async def _stop_telling(self) -> None:
         if self._telling is not None and not self._telling.done():
             self._telling.cancel()
-            await workflow.wait([self._telling])
+            # Gathered: nobody else takes its end, which would then be logged as a lost error.
+            await asyncio.gather(self._telling, return_exceptions=True)
         self._telling = None
 
     async def _expire(self, step: Step) -> NoReturn:
+        await self._stop_telling()
         self._note("nobody decided in time: expired")
         failure = make_failure(FailureClass.EXPIRED, "")
         if step == "generate":
+            self._leave_desk()
             await self._tell(failure)
         self._settle(Outcome.EXPIRED, ImageOutcome(failure=failure))
         raise ApplicationError(failure.rule.sentence, type=FailureClass.EXPIRED, non_retryable=True)
@@ -196,17 +208,16 @@ class ImageGenerationWorkflow:
 
     async def _cancelled(self) -> ImageGenerationResult:
         await self._stop_telling()
-        self._parked, self._stage = None, Stage.DELIVERING
         self._note("cancelled")
+        if self._parked is not None:
+            self._leave_desk()
         failure = make_failure(FailureClass.CANCELLED, "")
         await self._tell(failure)
         return self._settle(Outcome.CANCELLED, ImageOutcome(failure=failure))
 
     def _settle(self, ending: Outcome, outcome: ImageOutcome) -> ImageGenerationResult:
-        failure = self._parked.failure if self._parked else outcome.failure
-        self._parked = None
-        self._result = ImageGenerationResult(outcome=ending, generated=outcome.generated, failure=failure)
-        self._stage = Stage.SETTLED
+        self._result = ImageGenerationResult(outcome=ending, generated=outcome.generated, failure=outcome.failure)
+        self._parked, self._stage = None, Stage.SETTLED
         record.settled(self._result, was_parked=self._parkings > 0)
         self._note(f"settled: {ending}")
         return self._result
@@ -220,6 +231,9 @@ class ImageGenerationWorkflow:
     def _note(self, line: str) -> None:
         self._log = (*self._log, f"{workflow.now():%Y-%m-%d %H:%M:%S} {line}")[-LOG_LIMIT:]
         self._show()
+
+    def _named(self, **fields: str) -> dict[str, str]:
+        return {"request_id": self._order.reference.request_id, **fields}
 
     def _show(self) -> None:
         workflow.set_current_details(render(self._order.odoo, self.status()))
@@ -238,59 +252,6 @@ class ImageGenerationWorkflow:
             result=self._result,
             log=self._log,
         )
-
-    @workflow.update(
-        name=names.REDRIVE,
-        description='Take a dead letter up again at the failed step. {"by": "you", "reason": "why", "edits": '
-        '{"prompt": "..."}, "service": "name", "generate_again": false}',
-    )
-    def redrive(self, command: Redrive) -> str:
-        """Redrive the parked request; the answer says what happens next."""
-        return self._decide(command)
-
-    @redrive.validator
-    def _check_redrive(self, command: Redrive) -> None:
-        self._check(command)
-
-    @workflow.update(name=names.DISCARD, description='End a dead letter for good. {"by": "you", "reason": "why"}')
-    def discard(self, command: Discard) -> str:
-        """Discard the parked request."""
-        return self._decide(command)
-
-    @discard.validator
-    def _check_discard(self, command: Discard) -> None:
-        self._check(command)
-
-    @workflow.signal(name=names.REDRIVE, description="As the Update, for many at once; void where it cannot be taken.")
-    def redrive_signal(self, command: Redrive) -> None:
-        """Redrive by Signal: a decision that cannot be taken changes nothing."""
-        self._decide_if_possible(command)
-
-    @workflow.signal(name=names.DISCARD, description="As the Update, for many at once; void where it cannot be taken.")
-    def discard_signal(self, command: Discard) -> None:
-        """Discard by Signal: a decision that cannot be taken changes nothing."""
-        self._decide_if_possible(command)
-
-    def _check(self, decision: Decision) -> None:
-        reason = self._refusal(decision)
-        if reason is not None:
-            raise ApplicationError(reason, type="DecisionRefused", non_retryable=True)
-
-    def _refusal(self, decision: Decision) -> str | None:
-        open_parking = None if self._decision else self._parked
-        return refusal(decision, open_parking, self._request, self._order.services)
-
-    def _decide(self, decision: Decision) -> str:
-        self._decision = decision
-        step = self._parked.step if self._parked else "unknown"
-        return f"{type(decision).__name__.lower()} taken at step {step}"
-
-    def _decide_if_possible(self, decision: Decision) -> None:
-        reason = self._refusal(decision)
-        if reason is None:
-            self._decide(decision)
-        else:
-            self._note(f"a signal was void: {reason}")
 
 
 def _ending(outcome: ImageOutcome) -> Outcome:

@@ -63,7 +63,7 @@ def generate_input(order: ImageGenerationInput, request: ImageRequest, service: 
 def letter(order: ImageGenerationInput, outcome: ImageOutcome, number: int) -> DeliverInput:
     """One delivery with everything that must not change between its attempts.
 
-    Its image URLs outlive every attempt that this delivery can make, redrives included, by the route's validity.
+    Its image URLs outlive every attempt up to and including one parking by the route's validity.
     """
     policies = order.policies
     lifetime = policies.url_ttl_s + policies.deliver.deadline_s + policies.park_s
@@ -115,7 +115,8 @@ async def _cancel(job: JobInput) -> None:
             summary=f"{job.call.service}: cancel the job",
         )
     except ActivityError:
-        workflow.logger.warning("job_not_cancelled", extra={"job_id": job.job.job_id})
+        lost = {"request_id": job.call.reference.request_id, "job_id": job.job.job_id}
+        workflow.logger.warning("job_not_cancelled", extra=lost)
 
 
 async def deliver(call: DeliverInput) -> None:

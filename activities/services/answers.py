@@ -18,6 +18,7 @@ from contracts.errors import FailureClass
 from runtime.json_body import parse_json
 
 _INLINE = ("b64_json", "base64")
+_URL_LIMIT = 16 * 1024
 _FINISH = ("finish_reason", "finishReason")
 _DATA_URI = re.compile(r"data:image/(?:png|jpe?g|webp|gif)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 
@@ -52,7 +53,7 @@ def read_answer(reply: Reply, member: str) -> Answer:
     seed = _whole(content.get("seed"), metadata.get("seed"))
     model = content.get("model") or metadata.get("model")
     artifacts = tuple(_artifact(reply, entry, seed) for entry in images)
-    return Answer(artifacts, model if isinstance(model, str) else None)
+    return Answer(artifacts, reply.short(model) if isinstance(model, str) else None)
 
 
 def _unusable(reply: Reply) -> ServiceError:
@@ -86,10 +87,16 @@ def _artifact(reply: Reply, entry: JsonValue, seed: int | None) -> InlineArtifac
     inline = next((value for name in _INLINE if isinstance(value := image.get(name), str) and value), None)
     text = entry if isinstance(entry, str) else inline or image.get("url")
     if isinstance(text, str) and text.lower().startswith(("http://", "https://")):
-        return RemoteArtifact(url=text, seed=own_seed)
+        return RemoteArtifact(url=_storable_url(reply, text), seed=own_seed)
     if isinstance(text, str) and (isinstance(entry, str) or inline or text.startswith("data:")):
         return InlineArtifact(_decoded(reply, text), own_seed)
     raise _no_image(reply, "the image is neither base64 data nor an http(s) url")
+
+
+def _storable_url(reply: Reply, url: str) -> str:
+    if len(url) > _URL_LIMIT or not url.isprintable():
+        raise _no_image(reply, f"the image's url has more than {_URL_LIMIT} characters or some that no url has")
+    return url
 
 
 def _decoded(reply: Reply, text: str) -> bytes:

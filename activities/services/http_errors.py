@@ -27,7 +27,11 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """The service's own id of the exchange."""
-        return _short(self.headers.get("x-request-id") or self.headers.get("request-id"), self.secrets)
+        return self.short(self.headers.get("x-request-id") or self.headers.get("request-id"))
+
+    def short(self, text: str | None) -> str | None:
+        """A name or code that the service chose, as it may be kept: scrubbed, short, fit for every store."""
+        return scrub(_storable(text), self.secrets)[:200] if text else None
 
     def failure(self, failure: FailureClass, message: str, code: str | None = None) -> Failure:
         """A failure of this exchange, scrubbed."""
@@ -36,13 +40,13 @@ class Reply:
             scrub(message, self.secrets),
             service=self.service,
             http_status=self.status,
-            provider_code=_short(code, self.secrets),
+            provider_code=self.short(code),
             provider_request_id=self.request_id,
         )
 
 
-def _short(text: str | None, secrets: tuple[str, ...]) -> str | None:
-    return scrub(text, secrets)[:200] if text else None
+def _storable(text: str) -> str:
+    return text.replace("\x00", " ").encode("utf-8", "replace").decode()
 
 
 _LIMITED = frozenset({FailureClass.RATE_LIMITED, FailureClass.CONCURRENCY_LIMITED})

@@ -91,9 +91,12 @@ def _result(reference: RequestReference, facts: CallbackFacts, payload: dict[str
     }
 
 
-def _without_secret(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    kept = {name: value for name, value in body.items() if name != _SECRET}
-    params = kept.get("params")
-    if isinstance(params, dict):
-        kept["params"] = {name: value for name, value in params.items() if name != _SECRET}
-    return kept
+def _without_secret(body: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    params = body.get("params")
+    if isinstance(params, dict) and _SECRET in params:
+        body = {**body, "params": _without(params)}
+    return _without(body) if _SECRET in body else body
+
+
+def _without(fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {name: value for name, value in fields.items() if name != _SECRET}

@@ -6,12 +6,16 @@ import click
 
 from operations.commands.bootstrap import bootstrap
 from operations.commands.configuration import config
+from operations.commands.conformance import conformance
 from operations.commands.dead_letters import dead_letters
 from operations.commands.demo import demo
+from operations.commands.import_n8n import import_n8n
+from operations.commands.listen import listen
 from operations.commands.processes import starter, worker
 from operations.commands.replay import replay
 from operations.commands.requests import cancel, status
 from operations.commands.send import send
+from operations.commands.shadow import shadow
 from operations.commands.tests import test
 from operations.commands.up import up
 
@@ -26,7 +30,11 @@ COMMANDS: tuple[click.Command, ...] = (
     cancel,
     dead_letters,
     config,
+    listen,
+    shadow,
+    import_n8n,
     replay,
+    conformance,
     test,
 )
 """Every command."""

@@ -17,6 +17,13 @@ from tests.runtime.configurations import BASE, MISSING, PASTED, changed
 
 URL = ": must be an absolute http or https URL, as https://odoo.example"
 TWICE = ": 'flux' stands there 2 times (upper and lower case are equal); keep one"
+OUTBOUND = "'none', 'basic', 'header', 'bearer'"
+INBOUND = f"{OUTBOUND}, 'jwt'"
+MIXED = ": algorithms: name either HS algorithms or the others, never both"
+SIGNED = (
+    ": must be 'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384' "
+    "or 'ES512'"
+)
 NO_TOKEN = ": dialect event has no token in its bodies; remove it"
 NO_RETRY_KEY = ": unknown key; valid: attempts, deadline_s, factor, heartbeat_s, initial_s, maximum_s, timeout_s"
 NO_REFERENCE = ": must be a reference, env:NAME or file:/path: a secret itself never stands in the configuration"
@@ -48,7 +55,7 @@ def test_the_base_of_these_tests_is_valid() -> None:
         ("routes.event.auth.secret", MISSING, ": is required and missing"),
         ("routes.event.path", MISSING, ": is required and missing"),
         ("routes.event.callback", MISSING, ": is required and missing"),
-        ("api.auth", {"user": "x"}, ".kind: is required and missing; valid: basic, bearer, header, none"),
+        ("api.auth", {"user": "x"}, ".kind: is required and missing; valid: basic, bearer, header, jwt, none"),
         # Types.
         ("starter", 5, ": must be a section of keys"),
         ("routes", [], ": must be a section of keys"),
@@ -72,9 +79,29 @@ def test_the_base_of_these_tests_is_valid() -> None:
         # Choices.
         ("routes.event.dialect", "evnt", ": unknown dialect; did you mean 'event'?"),
         ("routes.event.dialect", "soap", f": unknown dialect; valid: {', '.join(sorted(DIALECTS))}"),
-        ("routes.event.method", "GET", ": must be 'POST', 'PUT' or 'PATCH'"),
+        (
+            "routes.event.methods",
+            ["POST", "TRACE"],
+            "[1]: must be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'",
+        ),
+        ("routes.event.methods", [], ": must name at least 1"),
         ("services.flux.kind", "comfy", ": must be 'openai' or 'flux_lora'"),
-        ("routes.event.auth.kind", "jwt", ": unknown kind; valid: 'none', 'basic', 'header', 'bearer'"),
+        ("routes.event.auth.kind", "digest", f": unknown kind; valid: {INBOUND}, 'signature'"),
+        ("api.auth", {"kind": "signature", "secret": "env:X"}, f".kind: unknown kind; valid: {INBOUND}"),
+        ("services.flux.auth", {"kind": "jwt"}, f".kind: unknown kind; valid: {OUTBOUND}"),
+        ("routes.event.auth", {"kind": "jwt"}, ": secret is required for HS256"),
+        ("routes.event.auth", {"kind": "jwt", "algorithms": ["RS256"]}, ": public_key is required for RS256"),
+        ("routes.event.auth", {"kind": "jwt", "algorithms": ["HS256", "ES256"], "secret": "env:X"}, MIXED),
+        (
+            "routes.event.auth",
+            {"kind": "jwt", "secret": "env:X", "public_key": "env:Y"},
+            ": public_key has no use with HS256; remove it",
+        ),
+        (
+            "routes.event.auth",
+            {"kind": "jwt", "algorithms": ["HS256", "none"], "secret": "env:X"},
+            f".algorithms[1]{SIGNED}",
+        ),
         # Forms.
         ("odoos.main.base_url", "odoo.example", URL),
         ("odoos.main.base_url", "https://", URL),
@@ -94,11 +121,34 @@ def test_the_base_of_these_tests_is_valid() -> None:
         ("worker.metrics_bind", "9464", ": must be an address and a port, as 127.0.0.1:9464"),
         ("odoos.B A", BASE["odoos"]["main"], NOT_A_NAME),
         ("store.signing_key", "hunter2", NO_REFERENCE),
+        ("routes.event.auth.secret", "hunter2", NO_REFERENCE),
+        ("routes.event.auth.secret", ["env:NEW", "hunter2"], f"[1]{NO_REFERENCE}"),
+        ("routes.event.auth.secret", [], ": must name at least 1"),
+        ("routes.event.response.headers", {"X A": "b"}, '."X A": must be a header name, as X-Api-Key'),
+        ("routes.event.response.headers", {"X-A": "b\nc"}, ".X-A: must be printable ASCII on one line"),
+        ("routes.event.webhook_id", "a/b", ": must be an id of letters, digits, - and _, as n8n exports it"),
+        (
+            "routes.event.cors_origins",
+            ["*", "odoo.example"],
+            "[1]: must be an absolute http or https URL, as https://odoo.example",
+        ),
+        (
+            "routes.event.allowed_ips",
+            ["10.0.0"],
+            "[0]: must be an IP address or network, as 10.0.0.1 or 10.0.0.0/8",
+        ),
+        ("routes.event.rate_limit", "many", ": must be a number per second, minute, hour or day, as 60/minute"),
         # Between sections.
         ("routes.event.odoo", "mian", ": unknown Odoo; did you mean 'main'?"),
         ("routes.event.services", ["flux", "flx"], "[1]: unknown image service; did you mean 'flux'?"),
         ("services", {}, "routes.event.services[0]: unknown image service; none is configured"),
         ("routes.event.services", ["flux", "flux"], TWICE),
+        ("routes.event.methods", ["PUT", "PUT"], TWICE.replace("flux", "PUT")),
+        (
+            "routes.event.path",
+            "ai/:id",
+            ": with :name segments it answers only below its id; set routes.event.webhook_id",
+        ),
         ("routes.event.service_names", {"FLUX": "zzzz"}, ".FLUX: unknown image service; valid: flux"),
         ("routes.event.service_names", {"FLUX": "flux", "Flux": "flux"}, TWICE),
         ("routes.event.security_token", "env:T", NO_TOKEN),
@@ -144,13 +194,17 @@ def test_each_contradiction_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("routes.put", {**BASE["routes"]["event"], "method": "PUT"}),
+        ("routes.put", {**BASE["routes"]["event"], "methods": ["PUT", "GET"]}),
+        ("routes.same", {**BASE["routes"]["event"], "webhook_id": "a1-b2"}),
+        ("routes.event.auth.secret", ["env:NEW", "file:/run/secrets/old"]),
+        ("routes.event.allowed_ips", ["10.0.0.1", "10.1.0.0/16", "::1"]),
+        ("routes.event.cors_origins", ["*"]),
         ("routes.event.service_names", {"FLUX": "flux", "COMFY_UI": "flux"}),
         ("services.flux.fields", {"text_prompt": "prompt"}),
         ("odoos.main.base_url", "http://127.0.0.1:8069/odoo/"),
         ("worker.metrics_bind", "[::1]:9464"),
         ("routes.event.auth", {"kind": "none"}),
-        ("routes.event.path", "/ai/:id/x.y"),
+        ("routes.event.path", "/ai/x.y:z"),
     ],
 )
 def test_what_looks_like_a_mistake_and_is_none(path: str, value: object) -> None:
@@ -170,7 +224,7 @@ def leaves(path: str, node: Node) -> list[str]:
 @pytest.mark.parametrize("path", leaves("", root()))
 def test_a_pasted_secret_is_never_repeated(path: str) -> None:
     tree = changed(path, PASTED)
-    kind = {"user": "basic", "password": "basic", "secret": "bearer"}.get(path.rpartition(".")[2])
+    kind = {"user": "basic", "password": "basic", "secret": "bearer", "public_key": "jwt"}.get(path.rpartition(".")[2])
     if kind:
         tree = changed(path.rpartition(".")[0], {"kind": kind, path.rpartition(".")[2]: PASTED})
     try:
@@ -195,6 +249,8 @@ def every_node(path: str, node: Node) -> list[tuple[str, Node]]:
 
 def test_every_key_that_holds_a_secret_reference_is_known_as_one() -> None:
     found = {
-        path.rpartition(".")[2] for path, node in every_node("", root()) if node.get("format") == "secret-reference"
+        path.rpartition(".")[2]
+        for path, node in every_node("", root())
+        if node.get("format", "").startswith("secret-reference")
     }
     assert found == SECRET_KEYS

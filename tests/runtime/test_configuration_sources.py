@@ -106,6 +106,13 @@ def test_the_error_itself_reads_as_its_lines(tmp_path: Path) -> None:
             '["https://a"]',
             lambda s: "https://a" in s.routes["event"].callback.allowed_origins,
         ),
+        (
+            "ROUTES__EVENT__AUTH",
+            '{"kind": "bearer", "secret": ["env:NEW", "env:OLD"]}',
+            lambda s: s.routes["event"].auth.secret == ("env:NEW", "env:OLD"),
+        ),
+        ("ROUTES__EVENT__METHODS", '["PUT", "POST"]', lambda s: s.routes["event"].methods == ("PUT", "POST")),
+        ("ROUTES__EVENT__RESPONSE__STATUS", "202", lambda s: s.routes["event"].response.status == 202),
         ("API__AUTH__KIND", "none", lambda s: s.api.auth.kind == "none"),
         ("ODOOS__SECOND", '{"database": "b", "base_url": "https://b"}', lambda s: s.odoos["second"].database == "b"),
         ("STORE__SIGNING_KEY", "env:KEY", lambda s: s.store.signing_key == "env:KEY"),
@@ -157,3 +164,20 @@ def test_each_mistake_in_the_environment_has_its_line(
 def test_a_wrong_value_names_the_variable_that_set_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR__STARTER__PORT", PASTED)
     assert file_problems(file) == ["starter.port: must be a whole number (set by ORCHESTRATOR__STARTER__PORT)"]
+
+
+# --- n8n's own variable ---
+
+
+def test_n8ns_body_limit_is_understood_and_ours_goes_before_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(file).starter.body_limit == 16 * 2**20
+    monkeypatch.setenv("N8N_PAYLOAD_SIZE_MAX", "32")
+    assert load_settings(file).starter.body_limit == 32 * 2**20
+    monkeypatch.setenv("ORCHESTRATOR__STARTER__BODY_LIMIT", "4096")
+    assert load_settings(file).starter.body_limit == 4096
+
+
+@pytest.mark.parametrize("value", ["0", "257", "1.5", "16mb", "-1", "\u0661"])
+def test_n8ns_body_limit_must_be_usable(value: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("N8N_PAYLOAD_SIZE_MAX", value)
+    assert file_problems(file) == ["N8N_PAYLOAD_SIZE_MAX: must be a whole number of MiB from 1 to 256, as 16"]

@@ -37,7 +37,7 @@ def test_every_key_stands_on_the_page(path: str) -> None:
     assert row.startswith(f"| `{key}`<br>")
 
 
-@pytest.mark.parametrize("kind", ["none", "basic", "header", "bearer"])
+@pytest.mark.parametrize("kind", ["none", "basic", "header", "bearer", "jwt", "signature"])
 def test_every_kind_of_authentication_stands_there_once(kind: str) -> None:
     assert reference().count(f'### `kind = "{kind}"`') == 1
 

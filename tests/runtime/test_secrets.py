@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.redaction import redact_text
-from runtime.secrets import SecretMissingError, SecretRef, is_reference, resolve
+from runtime.secrets import SecretMissingError, SecretRef, is_reference, resolve, resolve_any
 
 REFERENCE = TypeAdapter[str](SecretRef)
 
@@ -77,3 +77,12 @@ def test_a_resolved_secret_is_hidden_from_then_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SOME_SECRET", "correct horse battery")
     resolve("env:SOME_SECRET")
     assert redact_text("got correct horse battery back") == "got [redacted] back"
+
+
+def test_any_of_several_that_is_there_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_SECRET", "old-value")
+    absent = f"file:{tmp_path}/absent"
+    assert resolve_any("env:SOME_SECRET") == ("old-value",)
+    assert resolve_any((absent, "env:SOME_SECRET")) == ("old-value",)
+    with pytest.raises(SecretMissingError, match="absent is missing"):
+        resolve_any((absent, "env:NOT_THERE"))

@@ -27,6 +27,7 @@ from runtime.temporal import DATA_CONVERTER
 from starter.app import create_app
 from starter.server import listening
 
+JSON = {"Content-Type": "application/json"}
 SECRET = "made-up-s\u00e9cret-0123456789"
 API_KEY = httpx.Headers([(b"X-Api-Key", SECRET.encode())])
 """What opens the requests API."""
@@ -51,8 +52,9 @@ def make_settings(directory: Path, **changes: dict[str, Any]) -> Settings:
     for kind in _AUTHS:
         routes[f"auth-{kind}"] = _route(f"auth/{kind}", "event", auth=_auth(kind, secret))
         routes[f"lost-{kind}"] = _route(f"lost/{kind}", "event", auth=_auth(kind, directory / "lost"))
+    routes |= _webhook_options(secret)
     routes["token"] = _route("checked/token", "endpoint", security_token=f"file:{secret}")
-    routes["cased"] = _route("/Cased/path/", "event", method="PUT")
+    routes["cased"] = _route("/Cased/path/", "event", methods=["PUT"])
     routes["queued"] = _route(
         "queued", "event", odoo="slow", services=["spare", "main"], service_names={"Flux": "main"}
     )
@@ -71,6 +73,36 @@ def make_settings(directory: Path, **changes: dict[str, Any]) -> Settings:
         **changes,
     }
     return Settings.model_validate(tree)
+
+
+def _webhook_options(secret: Path) -> dict[str, dict[str, object]]:
+    rotated = [f"file:{secret.parent / 'lost'}", f"file:{secret}"]
+    basic = {"kind": "basic", "user": "odoo", "password": rotated}
+    return {
+        "several": _route("several", "event", methods=["GET", "POST"]),
+        "several-put": _route("several", "request", methods=["PUT"]),
+        "inactive": _route("inactive", "event", active=False),
+        "rotated": _route("rotated", "event", auth=basic),
+        "by-name": _route("items/:kind/:name", "event", webhook_id="a1-b2"),
+        "by-literal": _route("items/image/:name", "request", webhook_id="a1-b2"),
+        "fixed": _route(
+            "fixed",
+            "event",
+            methods=["GET", "POST"],
+            response={"status": 202, "data": "queued", "headers": {"X-Flow": "f", "Content-Type": "text/plain"}},
+        ),
+        "silent": _route("silent", "event", response={"status": 201, "no_body": True}),
+        "no-content": _route("no-content", "event", response={"status": 204, "data": "x", "headers": {"X-Flow": "f"}}),
+        "strict-cors": _route("strict-cors", "event", cors_origins=["https://a.example", "https://b.example"]),
+        "networks": _route("networks", "event", allowed_ips=["10.0.0.0/8", "127.0.0.0/30"]),
+        "elsewhere": _route("elsewhere", "event", allowed_ips=["10.0.0.1", "::1"], auth=basic),
+        "fleeting": _route(
+            "fleeting",
+            "event",
+            auth={"kind": "header", "name": "X-Api-Key", "secret": f"file:{secret.parent / 'fleeting'}"},
+        ),
+        "no-bots": _route("no-bots", "event", ignore_bots=True),
+    }
 
 
 def _route(path: str, dialect: str, **more: object) -> dict[str, object]:
@@ -95,8 +127,13 @@ class Front:
 
     async def post(self, path: str, body: JsonValue, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """POST JSON to a webhook."""
-        sent = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
-        return await self.http.post(f"/webhook/{path}", content=json.dumps(body), headers=httpx.Headers(sent))
+        declared = {"Content-Type": "application/json", **(headers or {})}
+        return await self.post_bytes(path, json.dumps(body).encode(), declared)
+
+    async def post_bytes(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        """POST a body as it stands to a webhook."""
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        return await self.http.post(f"/webhook/{path}", content=body, headers=httpx.Headers(sent))
 
     async def counted(self, result: str, route: str) -> int:
         """How many requests of that route ended so, as the metrics tell."""

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from temporalio.service import RPCError
 
 from starter.callback_origins import origin
-from tests.starter.front import ALLOWED, ODOO, SECRET, Front, event, raw
+from tests.starter.front import ALLOWED, JSON, ODOO, SECRET, Front, event, raw
 
 NOT_ACTIVE = (
     "The workflow must be active for a production URL to run successfully. You can activate the workflow using the "
@@ -61,7 +61,7 @@ async def test_the_recorded_bytes_of_an_unknown_path(front: Front) -> None:
     assert answer.headers["etag"] == 'W/"164-k8gRQckLR9vM5iK/kSDEK2tlkW8"'
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_a_wrong_method_is_told_the_right_one(front: Front, method: str) -> None:
     answer = await raw(front.url, f"{method} /webhook/dialect/event HTTP/1.1")
     message = f"This webhook is not registered for {method} requests. Did you mean to make a POST request?"
@@ -105,36 +105,31 @@ async def test_a_test_url_is_never_registered(front: Front) -> None:
         (b'{"a": "\\x"}', "Bad escaped character in JSON at position 8 (line 1 column 9)"),
         (b'{"a": 1} x', "Unexpected non-whitespace character after JSON at position 9 (line 1 column 10)"),
         (b'{"aaaaaaaaaaaaaaaaaaaaa":x}', 'Unexpected token \'x\', ..."aaaaaaaa":x}" is not valid JSON'),
-        (b'{"a": NaN}', '"NaN" is not valid JSON'),
-        (b'{"a": "\xff"}', "The body is not valid UTF-8 at byte 7"),
+        (b"-", "No number after minus sign in JSON at position 1 (line 1 column 2)"),
+        (b'{"a": 01}', "Unexpected number in JSON at position 7 (line 1 column 8)"),
+        (b"[1.]", "Unterminated fractional number in JSON at position 3 (line 1 column 4)"),
+        (b"1e+", "Exponent part is missing a number in JSON at position 3 (line 1 column 4)"),
+        (b'{"a1": 1 "b": 2}', "Expected ',' or '}' after property value in JSON at position 9 (line 1 column 10)"),
+        (b'{"a": NaN}', 'Unexpected token \'N\', "{"a": NaN}" is not valid JSON'),
+        (b'{"NaN": -Infinity}', "No number after minus sign in JSON at position 9 (line 1 column 10)"),
+        (b'\xef\xbb\xbf{"a": 1}', 'Unexpected token \'\ufeff\', "\ufeff{"a": 1}" is not valid JSON'),
         (b"[" * 100_000, "The body is nested more than 100 levels deep"),
         (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", "The body is nested more than 100 levels deep"),
-        (b'["a"]', "The body must be a JSON object, not a list"),
-        (b'"a"', "The body must be a JSON object, not a string"),
-        (b"5", "The body must be a JSON object, not a number"),
-        (b"true", "The body must be a JSON object, not a boolean"),
     ],
 )
-async def test_a_body_that_is_no_json_object_is_refused_with_the_reason(front: Front, body: bytes, hint: str) -> None:
-    answer = await front.http.post("/webhook/dialect/event", content=body)
+async def test_a_body_that_is_no_json_is_refused_with_the_reason(front: Front, body: bytes, hint: str) -> None:
+    answer = await front.post_bytes("dialect/event", body, JSON)
     assert answer.status_code == 422
     assert answer.json() == {"code": 422, "message": "Failed to parse request body", "hint": hint}
 
 
 async def test_the_recorded_bytes_of_a_broken_body(front: Front) -> None:
-    answer = await front.http.post("/webhook/dialect/event", content=b'{"a": ')
+    answer = await front.post_bytes("dialect/event", b'{"a": ', JSON)
     assert answer.headers["etag"] == 'W/"5b-5OkXQU7EoobAMujDihVN8h90rCI"'
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"false", b"{}"])
-async def test_an_empty_body_is_an_empty_object(front: Front, body: bytes) -> None:
-    assert (await front.http.post("/webhook/dialect/event", content=body)).status_code == 200
-
-
-async def test_many_shallow_brackets_and_a_form_are_fine(front: Front) -> None:
-    wide = await front.post("dialect/event", event(ignored=[[] for _ in range(500)]))
-    form = await front.http.post("/webhook/dialect/event", data={k: str(v) for k, v in event().items()})
-    assert (wide.status_code, form.status_code) == (200, 200)
+async def test_many_shallow_brackets_are_fine(front: Front) -> None:
+    assert (await front.post("dialect/event", event(ignored=[[] for _ in range(500)]))).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -205,15 +200,16 @@ async def test_credentials_that_are_given_twice_are_refused(front: Front, kind: 
 
 
 @pytest.mark.parametrize("kind", ["basic", "header", "bearer"])
-async def test_a_secret_of_ours_that_is_missing_never_opens_the_door(front: Front, kind: str) -> None:
+async def test_a_webhook_without_its_credentials_is_not_registered(front: Front, kind: str) -> None:
     headers = {"Authorization": basic("odoo:")} if kind == "basic" else {"X-Api-Key": ""}
     answer = await front.post(f"lost/{kind}", event(), headers)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    message = f'The requested webhook "POST lost/{kind}" is not registered.'
+    assert (answer.status_code, answer.json()["message"]) == (404, message)
 
 
 async def test_a_broken_body_is_told_before_missing_credentials_and_those_before_a_wrong_shape(front: Front) -> None:
-    broken = await front.http.post("/webhook/auth/basic", content=b'{"a": ')
-    shape = await front.http.post("/webhook/auth/basic", content=b"[]")
+    broken = await front.post_bytes("auth/basic", b'{"a": ', JSON)
+    shape = await front.post_bytes("auth/basic", b"[]", JSON)
     assert (broken.status_code, shape.status_code) == (422, 401)
 
 

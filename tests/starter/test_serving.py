@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from starter.server import ListenError, listening, serve
-from tests.starter.front import Front, event, make_settings
+from tests.starter.front import JSON, Front, event, make_settings
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -19,12 +20,17 @@ async def until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def events(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
+    return [log["event"] for log in logs]
+
+
 async def test_the_health_endpoints_answer_as_n8n_does(front: Front) -> None:
     for path in ("/healthz", "/healthz/readiness"):
         answer = await front.http.get(path)
         assert (answer.status_code, answer.content) == (200, b'{"status":"ok"}')
         assert answer.headers["etag"] == 'W/"f-VaSQ4oDUiZblZNAEkkN+sX+q3Sg"'
         assert (await front.http.head(path)).status_code == 200
+        assert (await front.http.get(path, headers={"If-None-Match": answer.headers["etag"]})).status_code == 304
 
 
 async def test_every_request_is_counted_by_what_became_of_it(front: Front) -> None:
@@ -33,7 +39,7 @@ async def test_every_request_is_counted_by_what_became_of_it(front: Front) -> No
     before = [await front.counted(*each) for each in counted]
     for _ in range(2):
         await front.post("dialect/adapter", body)
-    await front.post("dialect/adapter", [])
+    await front.post_bytes("dialect/adapter", b"[", JSON)
     after = [await front.counted(*each) for each in counted]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1]
 
@@ -51,7 +57,7 @@ async def test_logs_name_the_request_and_never_its_content_or_path(front: Front)
         await front.post("dialect/event", body)
         await front.post("dialect/event", body)
         await front.post("made/up/path-with-token", body)
-        await front.http.post("/webhook/dialect/event", content=b'{"a-very-private": ')
+        await front.post_bytes("dialect/event", b'{"a-very-private": ', JSON)
     told = [(log["event"], log.get("request_id"), log.get("reason")) for log in logs]
     assert told == [
         ("request_accepted", body["requestId"], None),
@@ -69,13 +75,15 @@ async def test_it_starts_says_where_and_ends_when_told(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, starter={"port": 0})
     with capture_logs() as logs:
         running = asyncio.create_task(serve(settings, stop))
-        await until(lambda: bool(logs))
+        await until(lambda: "starter_ready" in events(logs))
+        url = next(log["url"] for log in logs if log["event"] == "starter_ready")
         async with httpx.AsyncClient(trust_env=False) as http:
-            answer = await http.get(f"{logs[0]['url']}/healthz")
+            answer = await http.get(f"{url}/healthz")
         stop.set()
         await running
     assert answer.status_code == 200
-    assert [log["event"] for log in logs] == ["starter_ready", "starter_stopping"]
+    unregistered = ["webhook_not_registered"] * 4
+    assert events(logs) == [*unregistered, "starter_ready", "starter_stopping"]
 
 
 async def test_a_port_in_use_is_one_clear_line(front: Front) -> None:

@@ -86,6 +86,7 @@ class Doubles:
     @activity.defn(name=names.DELIVER)
     async def deliver_callback(self, call: DeliverInput) -> DeliveryReceipt:
         self.delivered.append(call)
+        await self._wait(names.DELIVER)
         _next(self.deliver)
         return DeliveryReceipt(http_status=200)
 

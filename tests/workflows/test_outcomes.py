@@ -96,7 +96,8 @@ async def test_edits_and_another_service_start_a_new_generation(temporal_client:
 
 
 async def test_an_undelivered_callback_parks_and_its_redrive_never_generates_again(temporal_client: Client) -> None:
-    doubles = Doubles(deliver=[failed(FailureClass.CALLBACK_REFUSED), failed(FailureClass.CALLBACK_REFUSED), None])
+    undeliverable, refused = failed(FailureClass.CALLBACK_UNDELIVERABLE), failed(FailureClass.CALLBACK_REFUSED)
+    doubles = Doubles(deliver=[undeliverable, refused, None])
     async with bench(temporal_client, doubles) as here:
         handle = await here.start()
         assert (await parked(handle)).failure is FailureClass.CALLBACK_REFUSED
@@ -109,6 +110,34 @@ async def test_an_undelivered_callback_parks_and_its_redrive_never_generates_aga
 
 def _what_must_not_change(call: DeliverInput) -> str:
     return call.model_copy(update={"quick": False}).model_dump_json()
+
+
+async def test_a_callback_that_is_refused_for_good_is_not_posted_again_before_an_operator_decides(
+    temporal_client: Client,
+) -> None:
+    doubles = Doubles(deliver=[failed(FailureClass.CALLBACK_REFUSED), None])
+    async with bench(temporal_client, doubles) as here:
+        handle = await here.start()
+        await parked(handle)
+        assert len(doubles.delivered) == 1
+        await handle.execute_update(names.REDRIVE, Redrive(by="op", reason="secret corrected"))
+        assert (await handle.result()).outcome is Outcome.COMPLETED
+
+
+async def test_a_discarded_request_leaves_the_dead_letters_at_once_even_while_odoo_is_down(
+    temporal_client: Client,
+) -> None:
+    doubles = Doubles(generate=[failed(FailureClass.QUOTA_EXHAUSTED)], hold=names.DELIVER)
+    async with bench(temporal_client, doubles) as here:
+        handle = await here.start()
+        await parked(handle)
+        await handle.execute_update(names.DISCARD, Discard(by="op", reason="not wanted any more"))
+        while (found := await _attributes(handle)).get("DeadLetterCause"):
+            await asyncio.sleep(0.02)
+        assert found["Stage"] == "delivering"
+        doubles.release.set()
+        assert (await handle.result()).outcome is Outcome.DISCARDED
+        assert doubles.told == ["AI_QUOTA_EXHAUSTED"]
 
 
 async def test_without_a_quick_try_the_callback_goes_by_its_own_queue(temporal_client: Client) -> None:

@@ -1,0 +1,1 @@
+"""The starter's OpenAPI 3.1 description, made from the code and a configuration."""

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+from operations.conformance.wire import Server
+from runtime.blobs import LocalBlobStore
+from starter.app import create_app
+from starter.server import listening
+from tests.conformance.site import make_settings
+
+
+@pytest.fixture(scope="session")
+async def recorded_webhooks(tmp_path_factory: pytest.TempPathFactory, temporal_client: Client) -> AsyncIterator[Server]:
+    """Our starter with the recorded webhooks."""
+    settings = make_settings(tmp_path_factory.mktemp("conformance"))
+    app = create_app(settings, temporal_client, LocalBlobStore(settings.store.path))
+    async with listening(app, "127.0.0.1", 0) as url:
+        yield Server.at(url)
