@@ -69,7 +69,7 @@ def _report(demo_run: DemoRun, *, as_json: bool) -> None:
     if as_json:
         print_json(document(demo_run))
         return
-    out.print(table(demo_run))
+    out.print(table(demo_run, out.width))
     out.print(summary(demo_run))
 
 

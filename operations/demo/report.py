@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from operations.demo.run import DemoRun, Tracked
@@ -32,29 +33,36 @@ def document(run: DemoRun) -> dict[str, Any]:
     }
 
 
-def table(run: DemoRun) -> Table:
-    """The table of all requests."""
-    view = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    view.add_column("request", no_wrap=True, overflow="ellipsis", max_width=18)
-    view.add_column("dialect", no_wrap=True)
-    view.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
-    view.add_column("outcome", overflow="fold")
-    view.add_column("tries", justify="right", no_wrap=True)
-    view.add_column("image", no_wrap=True)
-    view.add_column("ack ms", justify="right", no_wrap=True)
-    view.add_column("callback ms", justify="right")
+WIDE = 100
+"""Characters from which on there is room to say what each request is about."""
+
+
+def table(run: DemoRun, width: int) -> Table:
+    """The table of all requests, for a terminal of that width."""
+    view = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    view.add_column("request", no_wrap=True, overflow="ellipsis", max_width=40 if width >= WIDE else max(10, width - 63))
+    view.add_column("dialect", no_wrap=True, min_width=11)
+    if width >= WIDE:
+        view.add_column("what", no_wrap=True, min_width=24)
+    view.add_column("outcome", no_wrap=True, overflow="ellipsis", min_width=9)
+    for name, room in (("attempts", 8), ("image", 8), ("ack ms", 6), ("callback ms", 11)):
+        view.add_column(name, justify="left" if name == "image" else "right", no_wrap=True, min_width=room)
     for one in run.tracked:
-        view.add_row(
-            one.request.request_id,
-            one.request.route.dialect,
-            one.request.what,
-            _outcome(one),
-            str(one.attempts),
-            (one.image or "")[:8],
-            _milliseconds(one.acknowledge_ms),
-            _milliseconds(one.delivered_ms),
-        )
+        view.add_row(*_cells(one, wide=width >= WIDE))
     return view
+
+
+def _cells(one: Tracked, *, wide: bool) -> list[str]:
+    return [
+        one.request.request_id,
+        one.request.route.dialect,
+        *([one.request.what] if wide else []),
+        _outcome(one),
+        str(one.attempts),
+        (one.image or "")[:8],
+        _milliseconds(one.acknowledge_ms),
+        _milliseconds(one.delivered_ms),
+    ]
 
 
 def summary(run: DemoRun) -> str:
@@ -74,7 +82,7 @@ def _count(run: DemoRun, outcome: str) -> int:
 
 def _outcome(one: Tracked) -> str:
     if one.problem:
-        return f"[red]{one.problem}[/red]"
+        return f"[red]{escape(one.problem)}[/red]"
     colour = {"completed": "green", "rejected": "yellow"}.get(one.outcome or "", "red")
     return f"[{colour}]{one.outcome or one.stage}[/{colour}]"
 
