@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,12 @@ def local_stack(
         (*receiver_options, "--faults", str(_faults(directory, "callback", callback_faults))),
     )
     files = write_configuration(directory, starter, stand_ins)
+    stand_ins = replace(stand_ins, environment=_secrets(files))
     stack = Stack(
         directory.resolve(),
         EmbeddedServer(directory.resolve(), server, ui),
         files.config,
         f"http://127.0.0.1:{starter}",
-        _secrets(files),
     )
     return LocalStack(stack, files.config, f"http://127.0.0.1:{ui}", stand_ins, files)
 
@@ -78,6 +78,7 @@ def configured_stack(directory: Path, config: Path, settings: Settings, *, usual
         EmbeddedServer(directory.resolve(), server, ui),
         config.resolve(),
         f"http://{host}:{settings.starter.port}",
+        worker_grace_s=settings.worker.shutdown_grace_s,
     )
     return LocalStack(stack, config, f"http://127.0.0.1:{ui}", None, DemoFiles(directory.resolve()))
 

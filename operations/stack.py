@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -15,9 +15,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.names import WORKFLOW_QUEUE
-from operations.supervisor import Program, Supervisor
+from operations.supervisor import STOP_S, Program, Supervisor
 from runtime.bootstrap import bootstrap
 from runtime.embedded import EmbeddedServer
+from runtime.settings import WorkerSettings
 from runtime.temporal import DATA_CONVERTER
 
 PYTHON = (sys.executable, "-P", "-m")
@@ -33,6 +34,8 @@ class StandIns:
     receiver_port: int
     image_options: tuple[str, ...] = ()
     receiver_options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beside the parent's: their secrets."""
 
     @property
     def image_url(self) -> str:
@@ -54,9 +57,9 @@ class Stack:
         server: EmbeddedServer,
         config: Path,
         starter_url: str,
-        stand_in_environment: Mapping[str, str] | None = None,
+        worker_grace_s: float = WorkerSettings().shutdown_grace_s,
     ) -> None:
-        self._stand_in_environment = {**OUR_MODULES, **(stand_in_environment or {})}
+        self._worker_stop_s = worker_grace_s + STOP_S
         self._directory = directory
         self._server = server
         self._config = config
@@ -98,7 +101,7 @@ class Stack:
 
     def worker(self) -> Program:
         """Our worker."""
-        return self._own("worker", self._worker_ready)
+        return replace(self._own("worker", self._worker_ready), stop_s=self._worker_stop_s)
 
     def starter(self) -> Program:
         """Our webhook front."""
@@ -108,11 +111,12 @@ class Stack:
         """The local image service and the local receiver: self-written stand-ins."""
         image = ("operations.local.image_service", "--port", str(stand_ins.image_port), *stand_ins.image_options)
         receiver = ("operations.local.receiver", "--port", str(stand_ins.receiver_port), *stand_ins.receiver_options)
+        environment = {**OUR_MODULES, **stand_ins.environment}
         image_ready = self._answers(f"{stand_ins.image_url}/healthz")
         receiver_ready = self._answers(f"{stand_ins.receiver_url}/received")
         return [
-            Program("image-service", (*PYTHON, *image), image_ready, self._stand_in_environment),
-            Program("receiver", (*PYTHON, *receiver), receiver_ready, self._stand_in_environment),
+            Program("image-service", (*PYTHON, *image), image_ready, environment),
+            Program("receiver", (*PYTHON, *receiver), receiver_ready, environment),
         ]
 
     def _own(self, name: str, ready: Callable[[], Awaitable[bool]]) -> Program:

@@ -15,7 +15,7 @@ from pathlib import Path
 START_S = 60.0
 """Seconds a program has to become ready."""
 STOP_S = 20.0
-"""Seconds a program has to end after SIGTERM before it is killed."""
+"""Seconds a program has to end after SIGTERM before it is killed, unless it says otherwise."""
 RESTART_S = 1.0
 """Seconds between the death of a program and its next start."""
 _PR_SET_PDEATHSIG = 1
@@ -34,6 +34,8 @@ class Program:
     ready: Callable[[], Awaitable[bool]]
     environment: Mapping[str, str] = field(default_factory=dict)
     """Beside the parent's."""
+    stop_s: float = STOP_S
+    """Seconds it has to end after SIGTERM before it is killed."""
 
 
 class Supervisor:
@@ -42,6 +44,7 @@ class Supervisor:
     def __init__(self, log_directory: Path) -> None:
         self._logs = log_directory
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._stop_s: dict[str, float] = {}
         self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self, program: Program) -> None:
@@ -62,8 +65,8 @@ class Supervisor:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for process in reversed(list(self._running.values())):
-            await _end(process)
+        for name, process in reversed(list(self._running.items())):
+            await _end(process, self._stop_s[name])
 
     def pid(self, name: str) -> int:
         """The process id of a program."""
@@ -81,7 +84,7 @@ class Supervisor:
                 process_group=0,
                 preexec_fn=_end_with(os.getpid()),
             )
-        self._running[program.name] = process
+        self._running[program.name], self._stop_s[program.name] = process, program.stop_s
         return process
 
     async def _keep_running(self, program: Program) -> None:
@@ -101,13 +104,13 @@ class Supervisor:
         return self._logs / f"{program.name}.log"
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, stop_s: float) -> None:
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_S)
+        await asyncio.wait_for(process.wait(), stop_s)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

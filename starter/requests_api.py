@@ -75,7 +75,7 @@ class RequestsApi:
         state = await self._found(request)
         way = await executions.redrive(self._client, self._settings, state, decision)
         _log.info("request_redriven", **_named(state), by=decision.by, way=way.value)
-        return n8n_answers.json_answer(200, {**_named(state), "redriven": True, "by": way.value})
+        return n8n_answers.json_answer(200, {**_named(state), "redriven": True, "way": way.value})
 
     async def _cancel(self, request: Request) -> Response:
         state = await self._found(request)

@@ -45,7 +45,7 @@ async def _up(context: Context, data: Path, *, usual_ports: bool, as_json: bool)
         else:
             _say_where(local)
         await stop.wait()
-        err.print("stopping")
+        err.print("stopping; calls in flight may finish first")
     finally:
         await local.stack.stop()
 

@@ -75,10 +75,10 @@ def test_an_event_is_one_line_of_json(lines: Lines) -> None:
 
 
 def test_the_standard_library_takes_the_same_way(lines: Lines) -> None:
-    logging.getLogger("uvicorn.error").warning("Finished %s of %d", "one", 2)
+    logging.getLogger("some.library").warning("Finished %s of %d", "one", 2)
     (line,) = lines()
     assert datetime.fromisoformat(line.pop("timestamp")).utcoffset() == timedelta(0)
-    assert line == {"event": "Finished one of 2", "level": "warning", "logger": "uvicorn.error"}
+    assert line == {"event": "Finished one of 2", "level": "warning", "logger": "some.library"}
 
 
 def test_a_bound_request_id_stands_in_every_line(lines: Lines) -> None:

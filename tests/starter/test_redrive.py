@@ -91,7 +91,7 @@ async def test_a_dead_letter_is_shown_with_its_cause_and_a_worker_takes_the_redr
     assert state["parked"]["failure"]["message"] == "no credit left"
     assert refused.status_code == 409
     assert refused.json()["message"].startswith("no such field: no_such_field")
-    assert (taken.status_code, taken.json()["redriven"], taken.json()["by"]) == (200, True, "update")
+    assert (taken.status_code, taken.json()["redriven"], taken.json()["way"]) == (200, True, "update")
 
 
 async def test_without_a_worker_the_redrive_goes_by_signal_and_counts_once(lonely: Front) -> None:
@@ -102,7 +102,7 @@ async def test_without_a_worker_the_redrive_goes_by_signal_and_counts_once(lonel
     async with working(lonely.client):
         await parked(lonely, request_id, parking=2)
         log = await lonely.workflow("event", request_id).query("status", result_type=dict)
-    assert (answer.status_code, answer.json()["by"]) == (200, "signal")
+    assert (answer.status_code, answer.json()["way"]) == (200, "signal")
     assert sum("redrive" in line for line in log["log"]) == 1
 
 

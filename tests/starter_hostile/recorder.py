@@ -15,7 +15,7 @@ FLOOD_MIB = 64
 
 @dataclass(slots=True)
 class Recorder:
-    """Reads the body and answers with its length; `/early` answers before the body, `/flood` with a lot."""
+    """Reads the body and answers with its length; `/early` answers before the body, `/late` a moment after, `/flood` with a lot."""
 
     url: str = ""
     seen: list[tuple[str, str, int]] = field(default_factory=list)
@@ -36,6 +36,8 @@ class Recorder:
             body = await request.body()
         except ClientDisconnect:
             return
+        if request.url.path == "/late":
+            await asyncio.sleep(0.05)
         self.seen.append((request.method, request.url.path, len(body)))
         await PlainTextResponse(str(len(body)))(scope, receive, send)
 

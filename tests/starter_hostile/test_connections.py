@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import socket
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.routing import Router
@@ -71,13 +72,28 @@ async def test_too_many_connections_are_told_to_come_again(hasty: Recorder) -> N
 
 
 @pytest.mark.parametrize("header", ["Connection: close", "Connection: keep-alive"])
-async def test_a_sender_of_far_too_much_still_reads_its_answer(recorder: Recorder, header: str) -> None:
-    async with connected(recorder.url) as connection:
-        sending = asyncio.create_task(connection.send(*itertools.repeat(bytes(2**20), 100)))
-        head = f"POST /early HTTP/1.1\r\nHost: a\r\n{header}\r\nContent-Length: {100 * 2**20}\r\n\r\n"
-        connection.writer.write(head.encode())
-        assert (await connection.hear()).body == b"early"
-        await sending
+async def test_a_sender_of_far_too_much_can_send_it_all_and_then_read_its_answer(
+    recorder: Recorder, header: str
+) -> None:
+    head = f"POST /early HTTP/1.1\r\nHost: a\r\n{header}\r\nContent-Length: {100 * 2**20}\r\n\r\n"
+    answer = await asyncio.to_thread(sent_before_reading, recorder.url, head.encode(), bytes(2**20), 100)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_sender_of_an_endless_head_can_send_on_and_then_read_why_it_was_refused(recorder: Recorder) -> None:
+    start, piece = b"POST /endless HTTP/1.1\r\n", b"X-Header: value\r\n" * 2**15
+    answer = await asyncio.to_thread(sent_before_reading, recorder.url, start, piece, 40)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def sent_before_reading(url: str, head: bytes, piece: bytes, times: int) -> bytes:
+    """What a simple client reads after it has sent everything; raises `ConnectionError` where it cannot."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+        connection.sendall(head)
+        for _ in range(times):
+            connection.sendall(piece)
+        return connection.recv(2**16)
 
 
 async def test_a_connection_goes_on_after_an_early_answer(recorder: Recorder) -> None:
@@ -103,7 +119,7 @@ async def test_a_bad_request_behind_a_good_one_takes_nothing_from_it(recorder: R
 
 async def test_a_caller_that_only_listens_any_more_is_answered(recorder: Recorder) -> None:
     async with connected(recorder.url) as connection:
-        await connection.send(request("/half", b"one") + request("/half", b"three"))
+        await connection.send(request("/late", b"one") + request("/late", b"three"))
         connection.finish()
         heard = await connection.hear_all()
     assert heard.count(b"HTTP/1.1 200 OK") == 2
@@ -125,14 +141,16 @@ async def test_an_offer_to_speak_something_else_is_not_taken_up(recorder: Record
     assert (await asked(recorder.url, request("/upgrade", b"body", upgrade))).body == b"4"
 
 
-async def test_the_server_ends_whatever_its_callers_do() -> None:
-    app = Recorder()
-    unfinished = (b"", b"POST /", request("/x", b"body")[:-1], request("/early", bytes(9))[:-1], b"nonsense\r\n\r\n")
-    async with AsyncExitStack() as callers, listening(Router(default=app), "127.0.0.1", 0) as url:
-        for sent in unfinished:
-            caller = await callers.enter_async_context(connected(url))
-            await caller.send(sent)
-        assert (await asked(url, request("/last"))).status == 200
+async def test_the_server_ends_whatever_its_callers_do_and_tells_those_who_still_send() -> None:
+    unfinished = (b"", b"POST /", request("/early", bytes(9))[:-1], b"nonsense\r\n\r\n", request("/x", b"body")[:-1])
+    async with AsyncExitStack() as callers:
+        async with AsyncExitStack() as server:
+            url = await server.enter_async_context(listening(Router(default=Recorder()), "127.0.0.1", 0))
+            connections = [await callers.enter_async_context(connected(url)) for _ in unfinished]
+            for connection, sent in zip(connections, unfinished, strict=True):
+                await connection.send(sent)
+            assert (await asked(url, request("/last"))).status == 200
+        assert await connections[-1].hear_all() == FULL
 
 
 def test_the_settings_say_what_a_connection_may() -> None:

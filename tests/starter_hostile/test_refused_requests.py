@@ -110,3 +110,8 @@ async def test_a_malformed_rest_after_an_early_answer_gets_no_second_answer(reco
         assert (await connection.hear()).body == b"early"
         await connection.send(b"zz\r\n")
         assert await connection.hear_all() == b""
+
+
+async def test_a_refused_request_has_no_other_answer_though_the_application_is_quick(recorder: Recorder) -> None:
+    sent = head("Transfer-Encoding: chunked", first="POST /early HTTP/1.1") + b"zz\r\n"
+    assert await told(recorder.url, sent) == BAD_REQUEST
