@@ -21,8 +21,6 @@ from starter.strict_http import StrictConnection
 
 _LINGER_S = 2.0
 """Seconds that a refused caller gets to read why."""
-_LISTENING_S = 5.0
-"""Seconds in which a caller that has ended its side is still answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,8 @@ class ConnectionLimits:
     body_deadline_s: float = 60.0
     connections: int = 500
     retry_after_s: int = 5
+    half_closed_s: float = 5.0
+    """Seconds in which a caller that has ended its side is still answered."""
     grace_s: int = 10
     """Seconds that requests in flight get when the server stops: more than a start may take."""
 
@@ -94,6 +94,8 @@ class GuardedProtocol(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             return False
         self._half_closed = True
+        # Whether it still listens or has gone cannot be told.
+        self._deadline = self.loop.call_later(self._limits.half_closed_s, self.transport.close)
         # Whoever waits for an outcome takes this as the caller's leaving, and may still answer.
         self.cycle.message_event.set()
         return True

@@ -64,7 +64,7 @@ class ShadowCallbacks:
             return n8n_answers.error_answer(422, message)
         record = await asyncio.to_thread(_record, name, told)
         await asyncio.to_thread(self._journal.append, record)
-        _log.info("shadow_callback_taken", route=name, request_id=record.request_id, completed=told.completed)
+        _log.info("shadow_callback_taken", route=name, request_id=record.request_id, completed=record.completed)
         return _accepted(body)
 
 
@@ -72,12 +72,17 @@ def _record(route: str, told: ToldOutcome) -> CallbackRecord:
     return CallbackRecord(
         at=time.time(),
         route=route,
-        request_id=keyword(told.request_id),
+        request_id=_writable(told.request_id),
         workflow_id=workflow_id(route, told.request_id),
         completed=told.completed,
-        error_code=keyword(told.error_code) if told.error_code else None,
+        error_code=_writable(told.error_code) if told.error_code else None,
         images=tuple(map(_facts, told.images)),
     )
+
+
+def _writable(text: str) -> str:
+    # JSON can carry half a surrogate pair, which no file takes.
+    return keyword(text).encode("utf-8", "replace").decode()
 
 
 def _facts(image: ToldImage) -> ImageFacts:

@@ -79,4 +79,4 @@ def failed(request_id: str, code: str) -> dict[str, JsonValue]:
 
 
 async def told(front: Front, route: str, body: JsonValue, headers: dict[str, str] = TOLD) -> httpx.Response:
-    return await front.http.post(f"/shadow/{route}/callback", json=body, headers=headers)
+    return await front.http.post(f"/shadow/{route}/callback", content=json.dumps(body), headers=headers)

@@ -23,7 +23,7 @@ from starter.shadow import Copy, Shadow
 from starter.shadow_journal import CallbackRecord, CopyRecord, DroppedRecord, ImageFacts, ShadowJournal
 from tests.starter.at_work import HEIGHT, IMAGE, WIDTH
 from tests.starter.front import event, make_settings, running_starter
-from tests.starter.old_system import SECRET, TOLD, OldSystem, Site, alike, answered, callback, told
+from tests.starter.old_system import SECRET, TOLD, OldSystem, Site, alike, answered, callback, failed, told
 
 
 @pytest.fixture
@@ -182,6 +182,12 @@ async def test_a_json_rpc_callback_is_answered_in_its_envelope(site: Site) -> No
     params: JsonValue = {"request_id": "r-1", "status": "failure", "error_code": "X", "error_message": "no"}
     answer = await told(site.front, "adapter", {"jsonrpc": "2.0", "method": "call", "id": 42, "params": params})
     assert answer.json() == {"jsonrpc": "2.0", "id": 42, "result": {"status": "success"}}
+
+
+async def test_an_id_that_no_file_takes_is_recorded_all_the_same(site: Site) -> None:
+    answer = await told(site.front, "copied", failed("r-\ud800", "X"))
+    (record,) = await site.records(1)
+    assert (answer.status_code, isinstance(record, CallbackRecord) and record.request_id) == (200, "r-?")
 
 
 @pytest.mark.parametrize("image", [b"no image", b"\x89PNG\r\n\x1a\n", b""])

@@ -36,7 +36,7 @@ async def recorder() -> AsyncIterator[Recorder]:
 async def hasty() -> AsyncIterator[Recorder]:
     """The same on a server that waits for nobody."""
     app = Recorder()
-    limits = ConnectionLimits(header_deadline_s=0.3, body_deadline_s=0.5, connections=8)
+    limits = ConnectionLimits(header_deadline_s=0.3, body_deadline_s=0.5, connections=8, half_closed_s=0.2)
     async with listening(Router(default=app), "127.0.0.1", 0, limits) as app.url:
         yield app
 

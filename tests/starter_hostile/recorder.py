@@ -15,7 +15,10 @@ FLOOD_MIB = 64
 
 @dataclass(slots=True)
 class Recorder:
-    """Reads the body and answers with its length; `/early` answers before the body, `/late` a moment after, `/flood` with a lot."""
+    """Reads the body and answers with its length.
+
+    `/early` answers before the body, `/late` a moment after it, `/never` not at all, `/flood` with a lot.
+    """
 
     url: str = ""
     seen: list[tuple[str, str, int]] = field(default_factory=list)
@@ -31,6 +34,10 @@ class Recorder:
         if request.url.path == "/flood":
             await _flood(send)
             self.flooded.set()
+            return
+        if request.url.path == "/never":
+            while (await receive())["type"] != "http.disconnect":
+                pass
             return
         try:
             body = await request.body()

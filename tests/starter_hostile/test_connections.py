@@ -117,12 +117,20 @@ async def test_a_bad_request_behind_a_good_one_takes_nothing_from_it(recorder: R
     assert heard.count(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n") == 1
 
 
-async def test_a_caller_that_only_listens_any_more_is_answered(recorder: Recorder) -> None:
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_caller_that_only_listens_any_more_is_answered(recorder: Recorder, number: int) -> None:
     async with connected(recorder.url) as connection:
-        await connection.send(request("/late", b"one") + request("/late", b"three"))
+        await connection.send(request("/late", b"body") * number)
         connection.finish()
         heard = await connection.hear_all()
-    assert heard.count(b"HTTP/1.1 200 OK") == 2
+    assert heard.count(b"HTTP/1.1 200 OK") == number
+
+
+async def test_a_caller_that_has_ended_its_side_does_not_stay_for_ever(hasty: Recorder) -> None:
+    async with connected(hasty.url) as connection:
+        await connection.send(request("/never", b"body"))
+        connection.finish()
+        assert await connection.hear_all() == b""
 
 
 async def test_a_caller_may_ask_whether_to_send_its_body(recorder: Recorder) -> None:
