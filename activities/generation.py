@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
@@ -29,6 +30,8 @@ from contracts.errors import FailureClass, Retry, make_failure
 from contracts.identity import header_value
 from contracts.requests import GeneratedImages, GenerateInput, Generation, JobInput, StoredImage
 from runtime.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
 
 LOOK_AGAIN_S = 3.0
 """Seconds between looks for the image of an attempt that may still be running."""
@@ -268,7 +271,7 @@ async def _finish_even_if_given_up(work: Callable[[], Awaitable[_T]]) -> _T:
         details = activity.cancellation_details()
         if details is None or details.cancel_requested or details.worker_shutdown:
             task.cancel()
-        await asyncio.wait([task])
+        await _left_alone(task)
         raise
 
 
@@ -278,5 +281,13 @@ async def _unbroken(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await _left_alone(task)
         raise
+
+
+async def _left_alone(task: asyncio.Future[Any]) -> None:
+    """Wait for work whose outcome nobody is told any more; the next attempt reads it from the store."""
+    await asyncio.wait([task])
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.info("abandoned_work_failed", reason=str(error))

@@ -7,16 +7,19 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio import activity
+from temporalio.activity import ActivityCancellationDetails
 from temporalio.client import ActivityFailureError, ActivityHandle, Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.services.base import Completed
 from contracts.errors import FailureClass
 from contracts.requests import GenerateInput, Generation
-from tests.activities.desk import Desk, generate_input
+from tests.activities.desk import Desk, generate_input, refused
 from tests.activities.doubles import INLINE, PICTURE
 from tests.activities.series import failure_of
 
@@ -113,3 +116,21 @@ async def test_a_worker_that_must_go_leaves_an_unknown_outcome_behind(
     assert isinstance(caught.value.cause, ApplicationError)
     assert failure_of(caught.value.cause).failure is FailureClass.OUTCOME_UNKNOWN
     assert len(desk.service.submitted) == 1
+
+
+async def test_a_call_that_fails_after_it_was_given_up_is_told_in_a_line(desk: Desk) -> None:
+    release = asyncio.Event()
+
+    async def late_failure() -> Completed:
+        await release.wait()
+        raise refused(FailureClass.OUTCOME_UNKNOWN, "no answer at all")
+
+    desk.service.submits = [late_failure]
+    environment = ActivityEnvironment()
+    attempt = asyncio.create_task(environment.run(desk.activities.generate_image, asking(heartbeat_s=30)))
+    await called(desk)
+    environment.cancel(ActivityCancellationDetails(not_found=True))
+    release.set()
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await attempt
+    assert [(line["event"], line["reason"]) for line in logs] == [("abandoned_work_failed", "no answer at all")]

@@ -29,7 +29,7 @@ from tests.flows.site import BY_URL, Site
 from tests.services.scripted import ScriptedServer
 from tests.temporal_server import connected, running_server
 
-QUICK: Mapping[str, float] = {"attempts": 3, "initial_s": 0.05, "maximum_s": 0.1, "timeout_s": 20, "heartbeat_s": 1}
+QUICK: Mapping[str, float] = {"attempts": 3, "initial_s": 0.05, "maximum_s": 0.1, "timeout_s": 20, "heartbeat_s": 20}
 
 
 def make_settings(files: DemoFiles, recorder: str) -> Settings:
