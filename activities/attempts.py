@@ -61,7 +61,10 @@ async def run_attempt(policy: StepPolicy, work: Callable[[], Awaitable[_T]]) -> 
     """Run `work` as one attempt under `policy`; raises `ApplicationError` with the `Failure` as its first detail."""
     clock = _Clock()
     tally = _tally(clock)
-    activity.heartbeat(tally)
+    if activity.info().attempt > 1:
+        # From the second attempt on, so that attempts that die without a word still end at the deadline; the usual
+        # single attempt does without the round trip.
+        activity.heartbeat(tally)
     async with _heartbeats(policy, tally):
         try:
             _check_deadline(policy, tally, clock.now())

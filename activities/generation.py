@@ -74,10 +74,15 @@ class GenerationActivities:
         done = await self._records.manifest(call)
         if done is not None:
             return Generation(generated=done)
-        marker = await self._records.marker(call)
-        if marker is None:
-            return await self._first_call(call)
-        return await self._resume(call, marker)
+        self._service(call.service)
+        marker = self._marker(call, calls=1)
+        # Written only where there is none, so this is the look for an earlier call as well.
+        if await self._records.begin(call, marker):
+            return await self._call(call, marker)
+        earlier = await self._records.marker(call)
+        if earlier is None:
+            raise EarlierAttemptError(LOOK_AGAIN_S)
+        return await self._resume(call, earlier)
 
     async def _resume(self, call: GenerateInput, marker: Marker) -> Generation:
         if marker.unusable is not None:
@@ -98,7 +103,7 @@ class GenerationActivities:
         if wait > 0 and self._config(call.service).unknown_policy != "always":
             raise EarlierAttemptError(min(wait, LOOK_AGAIN_S))
         if self._may_repeat(call.service, marker):
-            return await self._call(call, self._marker(call, calls=marker.calls + 1))
+            return await self._call_again(call, marker)
         raise ServiceError(
             make_failure(
                 FailureClass.OUTCOME_UNKNOWN,
@@ -113,16 +118,12 @@ class GenerationActivities:
 
     # --- call ---------------------------------------------------------------------------------------------------
 
-    async def _first_call(self, call: GenerateInput) -> Generation:
-        self._service(call.service)
-        marker = self._marker(call, calls=1)
-        if not await self._records.begin(call, marker):
-            raise EarlierAttemptError(LOOK_AGAIN_S)
-        return await self._call(call, marker, begun=True)
+    async def _call_again(self, call: GenerateInput, marker: Marker) -> Generation:
+        again = self._marker(call, calls=marker.calls + 1)
+        await self._records.note(call, again)
+        return await self._call(call, again)
 
-    async def _call(self, call: GenerateInput, marker: Marker, *, begun: bool = False) -> Generation:
-        if not begun:
-            await self._records.note(call, marker)
+    async def _call(self, call: GenerateInput, marker: Marker) -> Generation:
         try:
             answer = await self._service(call.service).submit(_service_call(call))
         except ServiceError as error:

@@ -10,8 +10,9 @@ WORKFLOWS: tuple[type, ...] = (ImageGenerationWorkflow,)
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """The sandbox; the pure contracts pass through it, which saves their import per workflow."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("contracts"))
+    """The sandbox; what is pure passes through it, which saves its import per workflow."""
+    pure = ("contracts", "workflows.details")
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*pure))
 
 
 __all__ = ["WORKFLOWS", "ImageGenerationWorkflow", "sandbox"]
