@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import httpx
 
+from bench.bare import bare_per_s
 from bench.site import memory_mib, percentile, received, site, webhook
 from contracts.identity import workflow_id
 from operations.local_stack import LocalStack
@@ -64,7 +65,7 @@ async def latency() -> dict[str, object]:
 
 
 async def flat_out() -> dict[str, object]:
-    """Requests settled a second when as many as possible come at once."""
+    """Requests settled a second when as many as possible come at once, and bare workflows on the same server."""
     async with site() as local, httpx.AsyncClient(trust_env=False, timeout=60) as http:
         await asyncio.gather(*(_post(http, local, f"warm-{n}") for n in range(WARM_UP)))
         await _until_received(http, local, WARM_UP)
@@ -77,9 +78,11 @@ async def flat_out() -> dict[str, object]:
         await asyncio.gather(*(one(n) for n in range(FLAT_OUT)))
         acknowledged = time.time()
         arrived = await _until_received(http, local, WARM_UP + FLAT_OUT)
+        bare = await bare_per_s(local.stack.client)
     last = max(at for name, at in arrived.items() if name.startswith("r-"))
     return {
         "requests": FLAT_OUT,
+        "bare_workflows_per_s": round(bare, 1),
         "acknowledged_per_s": round(FLAT_OUT / (acknowledged - begun), 1),
         "settled_per_s": round(FLAT_OUT / (last - begun), 1),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +20,6 @@ DEFAULT_FILE = Path("orchestrator.toml")
 SHORTEST_SIGNING_KEY = 16
 SECRET_KEYS = frozenset({"secret", "password", "public_key", "signing_key", "security_token"})
 """The keys that hold references to secrets."""
-_WEBHOOK_CREDENTIAL = re.compile(r"routes\.[^.]+\.auth\.")
 
 
 class ConfigurationError(Exception):
@@ -91,32 +89,23 @@ def secret_references(tree: Mapping[str, Any], where: str = "") -> Iterator[tupl
 
 def missing_secrets(settings: Settings) -> list[str]:
     """One line for each referenced secret that is not there."""
-    return [line for _, line in _missing(settings)]
+    return [
+        line for where, reference in secret_references(settings.model_dump()) for line in _missing(where, reference)
+    ]
 
 
 def usable_problems(settings: Settings) -> list[str]:
-    """One line for each thing that something configured cannot work without; valid settings may lack all of them."""
-    unregistered = [line for where, line in _missing(settings) if _WEBHOOK_CREDENTIAL.match(where)]
-    return [*starting_problems(settings), *unregistered]
-
-
-def starting_problems(settings: Settings) -> list[str]:
-    """One line for each thing that a starter or worker cannot run without.
-
-    A webhook whose own credentials are missing is merely not registered, as in n8n.
-    """
+    """One line for each thing that a starter or worker cannot run without; valid settings may lack all of them."""
     none = "routes: none is configured; add a [routes.NAME] (orchestrator.example.toml shows all kinds)"
     problems = [] if settings.routes else [none]
-    missing = [line for where, line in _missing(settings) if not _WEBHOOK_CREDENTIAL.match(where)]
-    return [*problems, *missing, *_signing_key(settings.store), *_store_path(settings.store)]
+    return [*problems, *missing_secrets(settings), *_signing_key(settings.store), *_store_path(settings.store)]
 
 
-def _missing(settings: Settings) -> Iterator[tuple[str, str]]:
-    for where, reference in secret_references(settings.model_dump()):
-        try:
-            resolve(reference)
-        except SecretMissingError as error:
-            yield where, f"{where}: {error}"
+def _missing(where: str, reference: str) -> Iterator[str]:
+    try:
+        resolve(reference)
+    except SecretMissingError as error:
+        yield f"{where}: {error}"
 
 
 def _signing_key(store: StoreSettings) -> Iterator[str]:

@@ -20,7 +20,7 @@ import worker as worker_process
 from contracts.names import WORKFLOW_QUEUE
 from operations.console import Context, run, stop_on_signals
 from runtime.bootstrap import check_namespace
-from runtime.configuration import ConfigurationError, starting_problems
+from runtime.configuration import ConfigurationError, usable_problems
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -57,7 +57,7 @@ def starter(context: Context, *, as_json: bool) -> None:
 
 def _prepared(context: Context, *, as_json: bool) -> Settings:
     settings = context.settings()
-    problems = starting_problems(settings)
+    problems = usable_problems(settings)
     if problems:
         raise ConfigurationError(problems)
     if as_json:

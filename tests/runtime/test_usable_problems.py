@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.configuration import missing_secrets, secret_references, starting_problems, usable_problems
+from runtime.configuration import missing_secrets, secret_references, usable_problems
 from runtime.settings import Settings
 from tests.runtime.configurations import BASE, changed
 
@@ -34,17 +34,6 @@ def test_a_missing_secret_is_told_by_its_setting(tmp_path: Path, monkeypatch: py
     wanted = "routes.event.auth.secret: the secret env:WEBHOOK_KEY is missing or empty: set that environment variable"
     assert missing_secrets(Settings.model_validate(BASE)) == [wanted]
     assert usable(BASE, tmp_path) == [wanted]
-
-
-def test_a_webhook_without_its_credentials_keeps_nothing_else_from_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("WEBHOOK_KEY", raising=False)
-    monkeypatch.delenv("FLUX_KEY", raising=False)
-    tree = changed("services.flux.auth", {"kind": "bearer", "secret": "env:FLUX_KEY"})
-    settings = Settings.model_validate({"store": {"path": tmp_path}, **tree})
-    assert [line.partition(":")[0] for line in starting_problems(settings)] == ["services.flux.auth.secret"]
-    assert len(usable_problems(settings)) == 2
 
 
 def test_a_short_signing_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
