@@ -19,8 +19,8 @@ from runtime.bootstrap import NamespaceNotReadyError
 from runtime.configuration import ConfigurationError
 from runtime.secrets import SecretMissingError
 from runtime.temporal import TemporalUnreachableError, address
-from starter.executions import RequestError
-from starter.server import ListenError
+from starter.api.executions import RequestError
+from starter.wire.server import ListenError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""

@@ -11,8 +11,8 @@ from temporalio.client import Client
 from contracts.decisions import Decision, Redrive
 from contracts.model import Frozen
 from runtime.settings import Settings
-from starter import executions
-from starter.executions import RequestError, Way, find_request
+from starter.api import executions
+from starter.api.executions import RequestError, Way, find_request
 
 AT_ONCE = 32
 """Decisions under way at once: without a worker each waits some seconds before it goes by Signal."""

@@ -9,7 +9,7 @@ import httpx
 
 from runtime.authorization import auth_headers
 from runtime.settings import JwtAuth, Settings
-from starter.listeners_api import POLL_S, ListenOrder
+from starter.api.listening import POLL_S, ListenOrder
 
 _ANSWER_S = 10.0
 

@@ -20,7 +20,7 @@ from operations.caller_credentials import caller_headers
 from runtime.blobs import LocalBlobStore, image_key
 from runtime.secrets import references, resolve
 from runtime.settings import RouteSettings, Settings
-from starter.executions import RequestState, find_request
+from starter.api.executions import RequestState, find_request
 
 POST_S = 30.0
 """Seconds the starter has for its answer."""

@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts import search_attributes
 from contracts.model import Frozen
 from contracts.requests import ImageGenerationResult, Outcome, Stage
-from starter.shadow_journal import Answered, CallbackRecord, CopyRecord, DroppedRecord, ImageFacts, Record
+from starter.shadow.journal import Answered, CallbackRecord, CopyRecord, DroppedRecord, ImageFacts, Record
 
 EXAMPLES = 10
 """Differences that a report shows of each kind."""

@@ -12,14 +12,14 @@ from temporalio.client import Client
 
 from runtime.blobs import BlobStore
 from runtime.settings import Settings
-from starter import n8n_answers
+from starter.api.listening import ListenersApi
+from starter.api.requests import RequestsApi
 from starter.features import make_features
 from starter.health import Health
 from starter.images import SignedImages
-from starter.listeners_api import ListenersApi
+from starter.intake.webhooks import WebhookFront
 from starter.metrics import StarterMetrics
-from starter.requests_api import RequestsApi
-from starter.webhooks import WebhookFront
+from starter.wire import n8n_answers
 
 _log = structlog.get_logger(__name__)
 

@@ -11,14 +11,14 @@ from temporalio.client import Client
 
 from runtime.blobs import BlobStore
 from runtime.settings import Settings
-from starter.listeners import Listeners
+from starter.access.rate_limit import RateLimits
+from starter.access.signatures import Signatures
+from starter.api.listeners import Listeners
+from starter.intake.when_finished import WhenFinished
 from starter.metrics import StarterMetrics
-from starter.rate_limit import RateLimits
-from starter.shadow import Shadow
-from starter.shadow_callbacks import ShadowCallbacks
-from starter.shadow_journal import ShadowJournal
-from starter.signatures import Signatures
-from starter.when_finished import WhenFinished
+from starter.shadow.callbacks import ShadowCallbacks
+from starter.shadow.copies import Shadow
+from starter.shadow.journal import ShadowJournal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from runtime.temporal import TemporalUnreachableError
-from starter import n8n_answers
-from starter.conditional import unless_fresh
-from starter.temporal_calls import served_within
+from starter.intake.temporal_calls import served_within
+from starter.wire import n8n_answers
+from starter.wire.conditional import unless_fresh
 
 _FRESH_S = 1.0
 _TIMEOUT_S = 1.0

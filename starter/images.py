@@ -13,7 +13,7 @@ from runtime.blobs import BlobStore, image_key
 from runtime.image_urls import is_valid
 from runtime.secrets import SecretMissingError, resolve
 from runtime.settings import Settings
-from starter import n8n_answers
+from starter.wire import n8n_answers
 
 _log = structlog.get_logger(__name__)
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -6,8 +6,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from starlette.requests import Request
 from starlette.responses import Response
 
-from starter.refusals import Result
-from starter.routing import Webhook
+from starter.wire.refusals import Result
+from starter.wire.routing import Webhook
 
 _BUCKETS = (0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0)
 _NO_ROUTE = "none"

@@ -9,7 +9,7 @@ from operations.commands.filters import filter_options
 from operations.commands.requests import ask_worker, route_option, show
 from operations.console import Context, json_option, print_json, print_table, run, say
 from operations.dead_letters import DeadLetter, DeadLetters, Filter, find_dead_letters
-from starter.executions import DecisionRefusedError, find_request
+from starter.api.executions import DecisionRefusedError, find_request
 
 _COLUMNS = ("request", "route", "service", "cause", "code", "step", "since (UTC)", "message")
 _MESSAGE_LIMIT = 80

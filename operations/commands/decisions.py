@@ -19,7 +19,7 @@ from operations.commands.filters import filter_options
 from operations.console import Context, json_option, print_json, run, say, warn
 from operations.dead_letters import Filter, find_dead_letters
 from operations.deciding import Decided, Target, decide
-from starter.executions import Way
+from starter.api.executions import Way
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Decision = TypeVar("_Decision", Redrive, Discard)

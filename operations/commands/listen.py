@@ -9,8 +9,8 @@ import click
 
 from operations.console import Context, json_option, print_facts, print_json, run, say, warn
 from operations.listening import ListenFailedError, Listening
-from starter.listeners import LONGEST_S
-from starter.listeners_api import ListenOrder
+from starter.api.listeners import LONGEST_S
+from starter.api.listening import ListenOrder
 
 NOTHING_CAME = 3
 """Exit code where the time was over."""

@@ -24,7 +24,7 @@ from runtime.configuration import ConfigurationError, usable_problems
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.temporal import connect
-from starter import server
+from starter.wire import server
 
 CONNECT_WAIT_S = 30.0
 """Seconds a worker waits for Temporal at its start: both often start together."""

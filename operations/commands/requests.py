@@ -11,8 +11,8 @@ from temporalio.service import RPCError
 from contracts import names
 from contracts.decisions import Status
 from operations.console import Context, json_option, print_facts, print_json, run, say, warn
-from starter import executions
-from starter.executions import RequestState
+from starter.api import executions
+from starter.api.executions import RequestState
 
 QUERY_S = 2.0
 """Seconds a worker has to tell a request's log."""

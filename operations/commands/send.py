@@ -16,7 +16,7 @@ from operations import sending
 from operations.bodies import Ask, body_of
 from operations.console import Context, json_option, print_facts, print_json, run
 from runtime.settings import Settings
-from starter.executions import RequestState
+from starter.api.executions import RequestState
 
 NO_IMAGE = 3
 """Exit code of a request that ended without an image: rejected, discarded, cancelled, expired."""

@@ -13,7 +13,7 @@ import click
 from operations.console import Context, json_option, print_facts, print_json, print_table, run, say
 from operations.shadow import EXAMPLES, Comparison, Difference, OurOutcome, ShadowReport, compare, our_outcome
 from runtime.settings import Settings
-from starter.shadow_journal import Record, ShadowJournal
+from starter.shadow.journal import Record, ShadowJournal
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _AGO = re.compile(r"(\d{1,6})([smhd])")

@@ -5,6 +5,7 @@ Written from the contract and not from the code that renders callbacks, so that 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,12 +51,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
-class CallbackBody(_Part):
+class CallbackBody(_Part, ABC):
     """What all dialects share."""
 
+    @abstractmethod
     def notice(self) -> Notice:
         """The content without its dialect; raises `CallbackBodyError`."""
-        raise NotImplementedError
 
     def secret(self) -> str | None:
         """The shared secret, where the body carries one."""

@@ -11,8 +11,8 @@ import click
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from starter import server
-from starter.connections import ConnectionLimits, GuardedProtocol
+from starter.wire import server
+from starter.wire.connections import ConnectionLimits, GuardedProtocol
 
 _ABORT = "local.abort_connection"
 _LIMITS = ConnectionLimits(grace_s=1)
@@ -53,7 +53,7 @@ class _Protocol(GuardedProtocol):
 def listening(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
     """Serve the application inside this event loop; gives its base URL. Port 0 = a free one.
 
-    Raises `starter.server.ListenError`. Requests that are open at the end get one second.
+    Raises `starter.wire.server.ListenError`. Requests that are open at the end get one second.
     """
     return server.listening(app, host, port, _LIMITS, _Protocol)
 

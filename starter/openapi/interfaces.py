@@ -6,9 +6,9 @@ from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
 from contracts.decisions import Redrive
-from starter.executions import RequestState, Way
-from starter.listeners import HeardCall, RefusedCall
-from starter.listeners_api import ListenOrder
+from starter.api.executions import RequestState, Way
+from starter.api.listeners import HeardCall, RefusedCall
+from starter.api.listening import ListenOrder
 from starter.openapi.answers import Description, answer, bare, denials, errors, json_content, reference
 
 _GIVEN: tuple[type[BaseModel], ...] = (Redrive, ListenOrder)

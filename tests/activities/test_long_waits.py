@@ -24,7 +24,7 @@ from contracts.dialects import DIALECTS
 from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings
 from runtime.temporal import DATA_CONVERTER
-from starter.submission import submission
+from starter.intake.submission import submission
 from tests.activities.post import make_settings
 from tests.services.scripted import Script, ScriptedServer
 from worker import build_workers

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from operations.conformance.wire import Server
 from runtime.blobs import LocalBlobStore
 from starter.app import create_app
-from starter.server import listening
+from starter.wire.server import listening
 from tests.conformance.site import make_settings
 
 

@@ -27,7 +27,7 @@ from operations.stack import StandIns
 from operations.supervisor import Program
 from runtime.configuration import load_settings
 from runtime.environment import variable_name
-from starter.submission import submission
+from starter.intake.submission import submission
 from tests.crashes.orders import BRIEF, FREE, HELD, PAID, PATIENCE_S, SLOW, Fate, Order, until
 from tests.operations.commandline import CHECKOUT
 

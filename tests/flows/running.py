@@ -24,7 +24,7 @@ from runtime.configuration import load_settings
 from runtime.embedded import free_ports
 from runtime.settings import Settings
 from starter.app import create_app
-from starter.server import listening
+from starter.wire.server import listening
 from tests.flows.site import BY_URL, Site
 from tests.services.scripted import ScriptedServer
 from tests.temporal_server import connected, running_server

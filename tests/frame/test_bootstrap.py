@@ -22,7 +22,7 @@ print(json.dumps({**facts, "cwd": os.getcwd(), "pid": os.getpid()}), flush=True)
 time.sleep(60 if "sleep" in sys.argv else 0)
 sys.exit(7 if "seven" in sys.argv else 0)
 """
-UNREACHABLE = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+UNREACHABLE = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/"}
 LOCKS = {"requirements.lock": "# runtime\n", "requirements-dev.lock": "# dev\n"}
 A_PACKAGE = f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n"
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3", "python")

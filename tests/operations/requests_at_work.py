@@ -22,8 +22,8 @@ from contracts.names import WORKFLOW_QUEUE, callbacks_queue, images_queue
 from contracts.requests import DeliverInput, DeliveryReceipt, GeneratedImages, GenerateInput, Generation, StoredImage
 from runtime.blobs import LocalBlobStore, image_key
 from runtime.configuration import load_settings
-from starter.starting import start
-from starter.submission import submission
+from starter.intake.starting import start
+from starter.intake.submission import submission
 from tests.operations.commandline import CommandLine
 from workflows import WORKFLOWS, sandbox
 

@@ -28,8 +28,8 @@ from runtime.blobs import LocalBlobStore
 from runtime.embedded import free_ports
 from runtime.settings import Settings
 from runtime.temporal import DATA_CONVERTER
-from starter import server
 from starter.app import create_app
+from starter.wire import server
 from tests.replay.job_service import SERVICE as JOBS
 from tests.replay.job_service import JobService
 from tests.temporal_server import running_server

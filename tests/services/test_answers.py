@@ -90,7 +90,7 @@ def test_model(content: dict[str, JsonValue], model: str | None) -> None:
         ({"images": [{"base64": "Zm9"}]}, Class.PROTOCOL_ERROR),
         ({"images": [{"base64": "ü"}]}, Class.PROTOCOL_ERROR),
         ({"images": [{"url": 7}]}, Class.PROTOCOL_ERROR),
-        ({"images": [{"url": "/root/.cache/image.jpg"}]}, Class.PROTOCOL_ERROR),
+        ({"images": [{"url": "/var/cache/models/image.jpg"}]}, Class.PROTOCOL_ERROR),
         ({"images": [{"url": "file:///etc/passwd"}]}, Class.PROTOCOL_ERROR),
         ({"images": [{"url": "ftp://cdn.example/a.png"}]}, Class.PROTOCOL_ERROR),
         ({"images": [{"url": "data:image/svg+xml;base64,PHN2Zy8+"}]}, Class.PROTOCOL_ERROR),

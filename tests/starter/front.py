@@ -25,7 +25,7 @@ from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings
 from runtime.temporal import DATA_CONVERTER
 from starter.app import create_app
-from starter.server import listening
+from starter.wire.server import listening
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "made-up-s\u00e9cret-0123456789"

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from starter.shadow_journal import Answered, CopyRecord, Record, ShadowJournal
+from starter.shadow.journal import Answered, CopyRecord, Record, ShadowJournal
 from tests.starter.at_work import IMAGE
 from tests.starter.front import Front
 

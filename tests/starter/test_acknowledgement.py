@@ -9,7 +9,7 @@ from temporalio.client import WorkflowExecutionStatus
 from contracts import search_attributes
 from contracts.dialects import DIALECTS
 from contracts.names import MEMO_DIGEST, MEMO_REQUEST, WORKFLOW, WORKFLOW_QUEUE
-from starter.submission import UNLIMITED, chosen_service, policies
+from starter.intake.submission import UNLIMITED, chosen_service, policies
 from tests.contracts.examples import EXAMPLES, Body
 from tests.starter.front import SECRET, Front, event, fresh_id, started_input
 

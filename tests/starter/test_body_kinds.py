@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from starter.body_kinds import Kind, content_type, read_fields
-from starter.refusals import RefusedError
+from starter.wire.body_kinds import Kind, content_type, read_fields
+from starter.wire.refusals import RefusedError
 from tests.starter.front import JSON, Front, event, fresh_id, raw, started_input
 
 FORM = "application/x-www-form-urlencoded"

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from temporalio.client import Client
 
-from starter.rate_limit import RecentRequests
+from starter.access.rate_limit import RecentRequests
 from tests.starter.front import Front, event, make_settings, running_starter
 
 KEY = "made-up-jwt-secret-that-is-long-enough-for-hs256"

@@ -18,7 +18,7 @@ from contracts.decisions import Discard
 from contracts.errors import FailureClass, make_failure
 from contracts.names import DELIVER, GENERATE, WORKFLOW_QUEUE, callbacks_queue, images_queue
 from contracts.requests import DeliverInput, DeliveryReceipt, GenerateInput, Generation
-from starter.executions import Way, discard, find_request
+from starter.api.executions import Way, discard, find_request
 from tests.starter.front import API_KEY, Front, event, make_settings, running_starter
 from tests.temporal_server import connected, running_server
 from workflows import WORKFLOWS, sandbox

@@ -7,7 +7,7 @@ import pytest
 from pydantic import JsonValue
 from temporalio.service import RPCError
 
-from starter.callback_origins import origin
+from starter.intake.callback_origins import origin
 from tests.starter.front import ALLOWED, JSON, ODOO, SECRET, Front, event, raw
 
 NOT_ACTIVE = (

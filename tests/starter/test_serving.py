@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from starter.server import ListenError, listening, serve
+from starter.wire.server import ListenError, listening, serve
 from tests.starter.front import JSON, Front, event, make_settings
 
 

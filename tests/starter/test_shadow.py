@@ -18,9 +18,9 @@ from temporalio.client import Client
 
 from runtime.embedded import free_ports
 from starter.metrics import StarterMetrics
-from starter.server import listening
-from starter.shadow import Copy, Shadow
-from starter.shadow_journal import CallbackRecord, CopyRecord, DroppedRecord, ImageFacts, ShadowJournal
+from starter.shadow.copies import Copy, Shadow
+from starter.shadow.journal import CallbackRecord, CopyRecord, DroppedRecord, ImageFacts, ShadowJournal
+from starter.wire.server import listening
 from tests.starter.at_work import HEIGHT, IMAGE, WIDTH
 from tests.starter.front import event, make_settings, running_starter
 from tests.starter.old_system import SECRET, TOLD, OldSystem, Site, alike, answered, callback, failed, told

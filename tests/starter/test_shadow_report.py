@@ -8,8 +8,7 @@ from pathlib import Path
 
 from operations.shadow import OurOutcome, compare
 from runtime.configuration import load_settings
-from starter.server import listening
-from starter.shadow_journal import (
+from starter.shadow.journal import (
     OLDER_FILES,
     Answered,
     CallbackRecord,
@@ -19,6 +18,7 @@ from starter.shadow_journal import (
     Record,
     ShadowJournal,
 )
+from starter.wire.server import listening
 from tests.operations.commandline import CommandLine
 from tests.starter.at_work import FORBIDDEN, NO_CREDIT, Studio, png, working
 from tests.starter.front import Front, event, fresh_id, running_starter

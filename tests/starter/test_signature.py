@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 from temporalio.client import Client
 
-from starter.signatures import SeenMessages
+from starter.access.signatures import SeenMessages
 from tests.starter.front import Front, event, fresh_id, make_settings, running_starter
 
 OLD = "whsec_" + base64.b64encode(b"made-up-old-signing-secret").decode()

@@ -18,8 +18,8 @@ from starlette.datastructures import Headers
 from operations.caller_credentials import caller_headers
 from runtime.secrets import SecretMissingError
 from runtime.settings import JwtAuth
-from starter.authentication import Denied, denial
-from starter.tokens import token_problem
+from starter.access.authentication import Denied, denial
+from starter.access.tokens import token_problem
 
 NOW = 1_700_000_000
 KEY = "made-up-jwt-secret-of-some-length"

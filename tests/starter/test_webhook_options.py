@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import HeaderAuth
-from starter.admission import is_bot
-from starter.routing import Target, WebhookTable, parse_target
+from starter.access.admission import is_bot
+from starter.wire.routing import Target, WebhookTable, parse_target
 from tests.starter.front import SECRET, Front, event, raw
 from tests.starter.test_refusals import basic
 

@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 
 from contracts.dialects import DIALECTS
 from starter.features import Features, make_features
+from starter.intake.webhooks import WebhookFront
+from starter.intake.when_finished import WhenFinished
 from starter.metrics import StarterMetrics
-from starter.server import listening
-from starter.webhooks import WebhookFront
-from starter.when_finished import WhenFinished
+from starter.wire.server import listening
 from tests.starter.at_work import FORBIDDEN, HEIGHT, IMAGE, NO_CREDIT, SLOW, WIDTH, Studio, working
 from tests.starter.front import API_KEY, Front, event, fresh_id, make_settings, running_starter
 from tests.temporal_server import connected, running_server

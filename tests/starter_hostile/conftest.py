@@ -7,8 +7,8 @@ import pytest
 from starlette.routing import Router
 from temporalio.client import Client
 
-from starter.connections import ConnectionLimits
-from starter.server import listening
+from starter.wire.connections import ConnectionLimits
+from starter.wire.server import listening
 from tests.starter.front import Front, make_settings, running_starter
 from tests.starter_hostile.recorder import Recorder
 

@@ -12,8 +12,8 @@ import pytest
 from starlette.routing import Router
 
 from runtime.settings import StarterSettings
-from starter.connections import ConnectionLimits, GuardedProtocol
-from starter.server import connection_limits, listening
+from starter.wire.connections import ConnectionLimits, GuardedProtocol
+from starter.wire.server import connection_limits, listening
 from tests.starter_hostile.recorder import Recorder
 from tests.starter_hostile.sockets import asked, connected, request, told
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from starter.strict_http import HEAD_LIMIT
+from starter.wire.strict_http import HEAD_LIMIT
 from tests.starter_hostile.recorder import Recorder
 from tests.starter_hostile.sockets import asked, connected, request, told
 

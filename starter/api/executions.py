@@ -27,7 +27,7 @@ from contracts.names import DISCARD, MEMO_PARKED, REDRIVE
 from contracts.requests import Stage
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
-from starter.temporal_calls import served_within
+from starter.intake.temporal_calls import served_within
 
 FIND_S = 5.0
 """Seconds that finding a request may take."""

@@ -23,11 +23,11 @@ from runtime.blobs import BlobStore, image_key
 from runtime.image_urls import sign
 from runtime.secrets import SecretMissingError, resolve
 from runtime.settings import Settings
-from starter import n8n_answers
-from starter.intake import Taken
-from starter.leaving import unless_left
-from starter.routing import Webhook
-from starter.submission import UNLIMITED, policies
+from starter.intake.reading import Taken
+from starter.intake.submission import UNLIMITED, policies
+from starter.wire import n8n_answers
+from starter.wire.leaving import unless_left
+from starter.wire.routing import Webhook
 
 _log = structlog.get_logger(__name__)
 

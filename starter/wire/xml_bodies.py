@@ -7,9 +7,9 @@ from xml.parsers import expat
 
 from pydantic import JsonValue
 
-from starter.bodies import unparsable
-from starter.json_bodies import DEPTH_LIMIT
-from starter.repeated_fields import add_field
+from starter.wire.bodies import unparsable
+from starter.wire.json_bodies import DEPTH_LIMIT
+from starter.wire.repeated_fields import add_field
 
 _MISMATCH = expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH]
 _UNCLOSED = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from starter import n8n_answers
+from starter.wire import n8n_answers
 
 
 def unless_fresh(answer: Response, request: Request) -> Response:

@@ -19,12 +19,12 @@ from starlette.responses import Response
 from contracts.identity import sha256_hex
 from runtime.redaction import redact_text
 from runtime.settings import Settings
-from starter.bodies import UNPACKED
-from starter.intake import Taken
+from starter.intake.reading import Taken
 from starter.metrics import StarterMetrics
-from starter.refusals import Result
-from starter.routing import Webhook
-from starter.shadow_journal import Answered, CopyRecord, DroppedRecord, Record, ShadowJournal
+from starter.shadow.journal import Answered, CopyRecord, DroppedRecord, Record, ShadowJournal
+from starter.wire.bodies import UNPACKED
+from starter.wire.refusals import Result
+from starter.wire.routing import Webhook
 
 _log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from starlette.datastructures import Headers
 
 from runtime.secrets import resolve_any
 from runtime.settings import BasicAuth, BearerAuth, CallerAuth, HeaderAuth, JwtAuth, NoAuth, SignatureAuth
-from starter import n8n_answers
-from starter.tokens import token_problem
+from starter.access.tokens import token_problem
+from starter.wire import n8n_answers
 
 _BASIC = re.compile(r" *basic +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _BEARER = re.compile(r" *bearer +(\S+) *", re.IGNORECASE)

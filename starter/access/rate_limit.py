@@ -24,9 +24,9 @@ from runtime.settings import (
     SignatureAuth,
     WebhookAuth,
 )
-from starter import n8n_answers
-from starter.refusals import RefusedError, Result
-from starter.routing import Webhook
+from starter.wire import n8n_answers
+from starter.wire.refusals import RefusedError, Result
+from starter.wire.routing import Webhook
 
 CALLERS = 10_000
 """Callers that are remembered; those that have been quiet for longest are forgotten first."""

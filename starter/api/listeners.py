@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from contracts.model import Frozen
-from starter.routing import Webhook
+from starter.wire.routing import Webhook
 
 LISTENERS = 100
 """Listeners that are kept; the oldest are forgotten first."""

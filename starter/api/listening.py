@@ -15,14 +15,14 @@ from contracts.model import Frozen
 from runtime.secrets import SecretMissingError
 from runtime.settings import Settings
 from runtime.suggestions import suggestion
-from starter import n8n_answers
-from starter.api_access import turned_away
-from starter.bodies import read_body
-from starter.json_bodies import parse_object
-from starter.leaving import unless_left
-from starter.listeners import LONGEST_S, Listener, Listeners
-from starter.refusals import RefusedError
-from starter.routing import Webhook, make_webhook
+from starter.api.guard import turned_away
+from starter.api.listeners import LONGEST_S, Listener, Listeners
+from starter.wire import n8n_answers
+from starter.wire.bodies import read_body
+from starter.wire.json_bodies import parse_object
+from starter.wire.leaving import unless_left
+from starter.wire.refusals import RefusedError
+from starter.wire.routing import Webhook, make_webhook
 
 _log = structlog.get_logger(__name__)
 

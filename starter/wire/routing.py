@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from contracts.dialects import DIALECTS, Dialect
 from runtime.settings import RouteSettings, Settings
-from starter import n8n_answers
-from starter.admission import Admission
-from starter.callback_origins import Origin, allowed_origins
-from starter.credentials import Credentials
-from starter.fixed_answers import FixedAnswer
-from starter.refusals import RefusedError, Result
+from starter.access.admission import Admission
+from starter.access.credentials import Credentials
+from starter.intake.callback_origins import Origin, allowed_origins
+from starter.wire import n8n_answers
+from starter.wire.fixed_answers import FixedAnswer
+from starter.wire.refusals import RefusedError, Result
 
 _log = structlog.get_logger(__name__)
 _ABSOLUTE = re.compile(r"https?://[^/]*", re.IGNORECASE)

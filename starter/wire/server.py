@@ -18,7 +18,7 @@ from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings, StarterSettings
 from runtime.temporal import connect
 from starter.app import create_app
-from starter.connections import ConnectionLimits, GuardedProtocol
+from starter.wire.connections import ConnectionLimits, GuardedProtocol
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 2048

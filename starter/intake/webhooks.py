@@ -16,19 +16,19 @@ from temporalio.client import Client
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
 from runtime.settings import Settings, SignatureAuth
-from starter import n8n_answers
-from starter.authentication import denial
-from starter.body_kinds import WebhookBody, webhook_body
-from starter.conditional import unless_fresh
-from starter.cors import add_cors
+from starter.access.authentication import denial
+from starter.api.listeners import Listener
 from starter.features import Features
-from starter.intake import Taken, WebhookIntake, unavailable
-from starter.listeners import Listener
+from starter.intake.reading import Taken, WebhookIntake, unavailable
+from starter.intake.rehearsal import heard_call, refused_call
 from starter.metrics import StarterMetrics
-from starter.refusals import RefusedError, Result
-from starter.rehearsal import heard_call, refused_call
-from starter.routing import Target, Webhook, WebhookTable, by_method, parse_target
-from starter.shadow import Copy, answered, copy_of
+from starter.shadow.copies import Copy, answered, copy_of
+from starter.wire import n8n_answers
+from starter.wire.body_kinds import WebhookBody, webhook_body
+from starter.wire.conditional import unless_fresh
+from starter.wire.cors import add_cors
+from starter.wire.refusals import RefusedError, Result
+from starter.wire.routing import Target, Webhook, WebhookTable, by_method, parse_target
 
 _log = structlog.get_logger(__name__)
 

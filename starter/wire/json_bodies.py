@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from pydantic import JsonValue
 
-from starter.bodies import unparsable
-from starter.json_hints import hint, minus_hint, token_hint
-from starter.refusals import RefusedError
+from starter.wire.bodies import unparsable
+from starter.wire.json_hints import hint, minus_hint, token_hint
+from starter.wire.refusals import RefusedError
 
 DEPTH_LIMIT = 100
 """Levels of nesting that are accepted; far below what Temporal's payloads and their readers can bear."""

@@ -17,14 +17,14 @@ from contracts.search_attributes import keyword
 from runtime.secrets import resolve_any
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
-from starter import n8n_answers
-from starter.authentication import equals_any
-from starter.bodies import too_large
-from starter.callback_origins import origin_problem
-from starter.refusals import RefusedError, Result
-from starter.routing import Webhook
-from starter.starting import Started, start
-from starter.submission import CANONICAL_LIMIT, Submission, submission
+from starter.access.authentication import equals_any
+from starter.intake.callback_origins import origin_problem
+from starter.intake.starting import Started, start
+from starter.intake.submission import CANONICAL_LIMIT, Submission, submission
+from starter.wire import n8n_answers
+from starter.wire.bodies import too_large
+from starter.wire.refusals import RefusedError, Result
+from starter.wire.routing import Webhook
 
 _log = structlog.get_logger(__name__)
 

@@ -17,12 +17,13 @@ from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
-from starter import executions, n8n_answers
-from starter.api_access import turned_away
-from starter.bodies import read_body
-from starter.executions import RequestState
-from starter.json_bodies import parse_object
-from starter.refusals import RefusedError
+from starter.api import executions
+from starter.api.executions import RequestState
+from starter.api.guard import turned_away
+from starter.wire import n8n_answers
+from starter.wire.bodies import read_body
+from starter.wire.json_bodies import parse_object
+from starter.wire.refusals import RefusedError
 
 _log = structlog.get_logger(__name__)
 

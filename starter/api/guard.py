@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from runtime.settings import Settings
-from starter import n8n_answers
-from starter.authentication import denial
+from starter.access.authentication import denial
+from starter.wire import n8n_answers
 
 
 def turned_away(settings: Settings, request: Request) -> Response | None:

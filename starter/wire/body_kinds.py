@@ -12,12 +12,12 @@ from urllib.parse import unquote_plus
 from pydantic import JsonValue
 from starlette.requests import Request
 
-from starter.bodies import read_body, skip_body, unparsable
-from starter.form_parts import form_fields
-from starter.json_bodies import parse_json
-from starter.refusals import RefusedError
-from starter.repeated_fields import add_field
-from starter.xml_bodies import parse_xml
+from starter.wire.bodies import read_body, skip_body, unparsable
+from starter.wire.form_parts import form_fields
+from starter.wire.json_bodies import parse_json
+from starter.wire.refusals import RefusedError
+from starter.wire.repeated_fields import add_field
+from starter.wire.xml_bodies import parse_xml
 
 _CHARSET = re.compile(r';\s*charset\s*=\s*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 _NODE_NAMES = {

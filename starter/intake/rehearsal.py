@@ -11,11 +11,11 @@ from starlette.responses import Response
 from contracts.search_attributes import keyword
 from runtime.redaction import REDACTED, redact, redact_text
 from runtime.settings import HeaderAuth, WebhookAuth
-from starter.body_kinds import WebhookBody
-from starter.intake import Rehearsed
-from starter.listeners import HeardCall, RefusedCall
-from starter.refusals import RefusedError
-from starter.routing import Webhook
+from starter.api.listeners import HeardCall, RefusedCall
+from starter.intake.reading import Rehearsed
+from starter.wire.body_kinds import WebhookBody
+from starter.wire.refusals import RefusedError
+from starter.wire.routing import Webhook
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _SHOWN = 2000

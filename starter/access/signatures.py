@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from contracts.identity import sha256_hex
 from runtime.secrets import SecretMissingError, resolve_any
 from runtime.settings import SignatureAuth
-from starter.authentication import Denied
+from starter.access.authentication import Denied
 
 NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
 """The headers of a signed request."""

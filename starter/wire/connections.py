@@ -17,7 +17,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from starter.strict_http import StrictConnection
+from starter.wire.strict_http import StrictConnection
 
 _LINGER_S = 2.0
 """Seconds that a refused caller gets to read why."""

@@ -6,8 +6,8 @@ import zlib
 
 from starlette.requests import Request
 
-from starter import n8n_answers
-from starter.refusals import RefusedError, Result
+from starter.wire import n8n_answers
+from starter.wire.refusals import RefusedError, Result
 
 _DRAIN_FACTOR = 4
 _SKIP_FACTOR = 16

@@ -19,13 +19,13 @@ from contracts.identity import workflow_id
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
 from runtime.settings import RouteSettings, Settings
-from starter import n8n_answers
-from starter.authentication import denial
-from starter.bodies import read_body
+from starter.access.authentication import denial
 from starter.images import media_type
-from starter.json_bodies import parse_object
-from starter.refusals import RefusedError
-from starter.shadow_journal import CallbackRecord, ImageFacts, ShadowJournal
+from starter.shadow.journal import CallbackRecord, ImageFacts, ShadowJournal
+from starter.wire import n8n_answers
+from starter.wire.bodies import read_body
+from starter.wire.json_bodies import parse_object
+from starter.wire.refusals import RefusedError
 
 _log = structlog.get_logger(__name__)
 

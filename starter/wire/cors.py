@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from starter.routing import Webhook
+from starter.wire.routing import Webhook
 
 _MAX_AGE_S = 300
 

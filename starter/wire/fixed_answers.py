@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from runtime.settings import ResponseSettings
-from starter import n8n_answers
+from starter.wire import n8n_answers
 
 _CHARSET = re.compile(r"\s*;\s*charset=[^;]*", re.IGNORECASE)
 

@@ -9,8 +9,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from contracts.names import MEMO_DIGEST, WORKFLOW, WORKFLOW_QUEUE
-from starter.submission import Submission
-from starter.temporal_calls import served_within
+from starter.intake.submission import Submission
+from starter.intake.temporal_calls import served_within
 
 
 class Started(Enum):

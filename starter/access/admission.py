@@ -10,8 +10,8 @@ import crawleruseragents
 from starlette.requests import Request
 
 from runtime.settings import RouteSettings
-from starter import n8n_answers
-from starter.refusals import RefusedError, Result
+from starter.wire import n8n_answers
+from starter.wire.refusals import RefusedError, Result
 
 # Browsers comment on what they are in brackets; a bare name, with or without a version, is a program's.
 _BARE_PROGRAM = re.compile(r"[\w .:%-]+(/v?\d+(\.\d+)*)?(,.*)?", re.ASCII)

@@ -8,9 +8,9 @@ from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from starter import n8n_answers
-from starter.refusals import RefusedError, Result
-from starter.repeated_fields import add_field
+from starter.wire import n8n_answers
+from starter.wire.refusals import RefusedError, Result
+from starter.wire.repeated_fields import add_field
 
 
 class _InMemory(MultiPartParser):

@@ -1,0 +1,1 @@
+"""Who may call: credentials, tokens, signatures, addresses, rates."""

@@ -1,0 +1,1 @@
+"""From a webhook to a started workflow, and what is answered."""

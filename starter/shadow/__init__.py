@@ -1,0 +1,1 @@
+"""Copies to the old system, and what both answered."""

@@ -1,0 +1,1 @@
+"""HTTP as n8n speaks it: connections, bodies, routes, exact answers."""
