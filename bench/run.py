@@ -1,6 +1,7 @@
 """Measures the embedded set-up on this machine: `python bench/run.py [latency|flat-out|memory|history]...`.
 
-Prints one JSON document per measurement. The load is open loop: a slow answer does not slow the next request down.
+Prints one JSON document per measurement. The load of `latency` is open loop: a slow answer does not slow the next
+request down; `flat-out` keeps a fixed number of requests under way.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -51,14 +53,14 @@ async def latency() -> dict[str, object]:
             tasks[f"r-{n}"] = asyncio.create_task(_post(http, local, f"r-{n}"))
         posted = {name: await task for name, task in tasks.items()}
         arrived = await _until_received(http, local, WARM_UP + len(tasks))
-        journal = (await http.get(f"{local.local.image_url}/journal")).json()["calls"]
+        calls = len((await http.get(f"{local.local.image_url}/journal")).json()["calls"])
     acknowledged = [milliseconds for _, milliseconds in posted.values()]
-    # The local image service answers in well under a millisecond of its own: its latency is set to nothing.
+    # The local image service answers a cached picture without latency, so nothing is subtracted for it.
     overhead = [(arrived[name] - at) * 1000 for name, (at, _) in posted.items()]
     return {
         "rate_per_s": RATE,
         "requests": len(posted),
-        "image_calls": len(journal) - WARM_UP,
+        "image_calls": calls - WARM_UP,
         "acknowledge_ms": _p50_p99(acknowledged),
         "overhead_ms": _p50_p99(overhead),
     }
@@ -115,7 +117,7 @@ def _p50_p99(values: list[float]) -> dict[str, float]:
     return {"p50": round(percentile(values, 50), 1), "p99": round(percentile(values, 99), 1)}
 
 
-MEASUREMENTS: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
+MEASUREMENTS: dict[str, Callable[[], Coroutine[Any, Any, dict[str, object]]]] = {
     "latency": latency,
     "flat-out": flat_out,
     "memory": memory,

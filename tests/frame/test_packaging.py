@@ -79,7 +79,7 @@ def test_the_wheel_holds_every_module(tmp_path: Path) -> None:
     wanted = {
         str(path.relative_to(CHECKOUT))
         for package in PACKAGES
-        for pattern in ("*.py", "*.html")
+        for pattern in ("*.py", "*.html", "*.json")
         for path in (CHECKOUT / package).rglob(pattern)
     }
     assert wanted | {"worker.py"} <= packed
