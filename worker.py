@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities import Activities
+from activities.attempts import BEAT_S
 from contracts.names import WORKFLOW_QUEUE
 from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings
@@ -37,6 +38,7 @@ def build_workers(client: Client, settings: Settings, activities: Activities) ->
             activities=queue.activities,
             max_concurrent_activities=queue.slots,
             max_task_queue_activities_per_second=queue.rate_per_second,
+            max_heartbeat_throttle_interval=timedelta(seconds=BEAT_S),
             graceful_shutdown_timeout=grace,
         )
         for queue in activities.queues()
@@ -48,12 +50,10 @@ async def run(client: Client, settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then let calls in flight finish within the grace period."""
     activities = Activities(settings, LocalBlobStore(settings.store.path))
     workers = build_workers(client, settings, activities)
-    running = [asyncio.create_task(worker.run()) for worker in workers]
-    stopping = asyncio.create_task(stop.wait())
+    running, stopping = [asyncio.create_task(worker.run()) for worker in workers], asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.gather(*(worker.shutdown() for worker in workers))
-        await asyncio.gather(*(done - {stopping}))
+        await asyncio.gather(*(worker.shutdown() for worker in workers), *(done - {stopping}))
     finally:
         stopping.cancel()
         await activities.aclose()

@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
+BEAT_S = 5.0
+"""Seconds between heartbeats at most: by them an attempt hears that its request is cancelled."""
+
 
 class AttemptFailedError(Exception):
     """An attempt failed. `failure` says how, `retry_after_s` is the time the other side named, from now.
@@ -183,7 +186,7 @@ def _look_again(earlier: EarlierAttemptError) -> ApplicationError:
 async def _heartbeats(policy: StepPolicy, tally: Tally) -> AsyncIterator[None]:
     async def beat() -> None:
         while True:
-            await asyncio.sleep(policy.heartbeat_s / 3)
+            await asyncio.sleep(min(policy.heartbeat_s / 3, BEAT_S))
             activity.heartbeat(tally)
 
     task = asyncio.create_task(beat())

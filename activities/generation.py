@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -25,6 +25,7 @@ from activities.services.base import (
     RemoteArtifact,
     ServiceError,
 )
+from activities.unbroken import left_alone, unbroken
 from contracts import names
 from contracts.errors import FailureClass, Retry, make_failure
 from contracts.identity import header_value
@@ -152,7 +153,7 @@ class GenerationActivities:
 
     async def _take(self, call: GenerateInput, marker: Marker, answer: Completed | Accepted) -> Generation:
         if isinstance(answer, Accepted):
-            await _unbroken(self._records.note(call, marker.model_copy(update={"job": answer.job})))
+            await unbroken(self._records.note(call, marker.model_copy(update={"job": answer.job})))
             return Generation(job=answer.job)
         return Generation(generated=await self._store(call, marker, answer))
 
@@ -165,10 +166,10 @@ class GenerationActivities:
         remote = tuple(artifact for artifact in answer.artifacts if isinstance(artifact, RemoteArtifact))
         if remote:
             known = known.model_copy(update={"artifacts": remote})
-            await _unbroken(self._records.note(call, known))
+            await unbroken(self._records.note(call, known))
             return await self._store_remote(call, known)
         inline = [artifact for artifact in answer.artifacts if isinstance(artifact, InlineArtifact)]
-        return await _unbroken(self._store_inline(call, known, inline))
+        return await unbroken(self._store_inline(call, known, inline))
 
     async def _store_inline(self, call: GenerateInput, known: Marker, inline: list[InlineArtifact]) -> GeneratedImages:
         try:
@@ -177,6 +178,11 @@ class GenerationActivities:
             # The bytes are gone with this answer: nothing is left to download again.
             await self._records.note(call, known.model_copy(update={"unusable": error.failure}))
             raise ServiceError(error.failure, retry=Retry.NEVER) from None
+        except OSError as error:
+            # A full disk is ours: no policy may pay a second time for it, only an operator.
+            lost = make_failure(FailureClass.INTERNAL, f"the image was made but could not be stored: {error.strerror}")
+            await self._records.note(call, known.model_copy(update={"unusable": lost}))
+            raise ServiceError(lost, retry=Retry.NEVER) from None
         return await self._finish(call, known, images)
 
     async def _store_remote(self, call: GenerateInput, marker: Marker) -> GeneratedImages:
@@ -272,23 +278,5 @@ async def _finish_even_if_given_up(work: Callable[[], Awaitable[_T]]) -> _T:
         details = activity.cancellation_details()
         if details is None or details.cancel_requested or details.worker_shutdown:
             task.cancel()
-        await _left_alone(task)
+        await left_alone(task)
         raise
-
-
-async def _unbroken(work: Coroutine[Any, Any, _T]) -> _T:
-    """Let `work` reach the store even where its attempt is torn down meanwhile: what is paid for is in its hands."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await _left_alone(task)
-        raise
-
-
-async def _left_alone(task: asyncio.Future[Any]) -> None:
-    """Wait for work whose outcome nobody is told any more; the next attempt reads it from the store."""
-    await asyncio.wait([task])
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.info("abandoned_work_failed", reason=str(error))

@@ -6,6 +6,10 @@ manifest is written last, once every image is stored. Whoever finds the manifest
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from pydantic import ValidationError
 
 from activities.services.base import RemoteArtifact
@@ -14,6 +18,11 @@ from contracts.identity import sha256_hex
 from contracts.model import Frozen
 from contracts.requests import GeneratedImages, GenerateInput, JobReference
 from runtime.blobs import BlobStore, image_key
+
+_T = TypeVar("_T")
+
+PATIENCE_S = (0.05, 0.25, 1.0, 3.0)
+"""Seconds between the tries to write what was paid for."""
 
 
 class Marker(Frozen):
@@ -48,7 +57,7 @@ class Records:
 
     async def finish(self, call: GenerateInput, images: GeneratedImages) -> None:
         """Write the manifest: from here on the generation is done."""
-        await self._blobs.write(_key(call, "manifest"), images.model_dump_json().encode())
+        await _insist(lambda: self._blobs.write(_key(call, "manifest"), images.model_dump_json().encode()))
 
     async def marker(self, call: GenerateInput) -> Marker | None:
         """The marker of this generation. One that cannot be read still says that a call may have been made."""
@@ -75,7 +84,7 @@ class Records:
     async def put_image(self, data: bytes) -> str:
         """Store an image; returns its SHA-256. Storing the same bytes again changes nothing."""
         digest = sha256_hex(data)
-        await self._blobs.create(image_key(digest), data)
+        await _insist(lambda: self._blobs.create(image_key(digest), data))
         return digest
 
     async def image(self, digest: str) -> bytes | None:
@@ -85,3 +94,13 @@ class Records:
 
 def _key(call: GenerateInput, name: str) -> str:
     return f"requests/{call.store_key[:2]}/{call.store_key}/{call.generation}/{name}.json"
+
+
+async def _insist(write: Callable[[], Awaitable[_T]]) -> _T:
+    """Repeat a write that fails for a moment. Only here: what it keeps is paid for and is nowhere else."""
+    for delay in PATIENCE_S:
+        try:
+            return await write()
+        except OSError:
+            await asyncio.sleep(delay)
+    return await write()

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import httpx
 import psutil
@@ -20,10 +19,10 @@ ROUTE = ROUTES[0]
 
 
 @asynccontextmanager
-async def site(latency_s: float = 0.0, environment: Mapping[str, str] | None = None) -> AsyncIterator[LocalStack]:
-    """A running stack with the given image latency; `environment` overrides settings."""
-    with tempfile.TemporaryDirectory() as directory, patch.dict("os.environ", environment or {}):
-        local = local_stack(Path(directory), latency_s=latency_s, usual_ports=False)
+async def site(latency_s: float = 0.0, settings: Mapping[str, str] | None = None) -> AsyncIterator[LocalStack]:
+    """A running stack with the given image latency; `settings` are variables (ORCHESTRATOR__...) that override."""
+    with tempfile.TemporaryDirectory() as directory:
+        local = local_stack(Path(directory), latency_s=latency_s, usual_ports=False, settings=settings)
         try:
             await local.stack.start(local.stand_ins, lambda _: None)
             yield local

@@ -40,6 +40,11 @@ def store_key(workflow: str, digest: str) -> str:
     return sha256_hex(f"{workflow}\n{digest}".encode())
 
 
+def run_store_key(key: str, run_id: str) -> str:
+    """The store key of what belongs to one run alone: a later run of the same id must not find it."""
+    return sha256_hex(f"{key}\n{run_id}".encode())
+
+
 def idempotency_key(request_id: str, delivery: int) -> str:
     """The callback's `Idempotency-Key`: a legal header value, one for each change of the outcome."""
     return f"{header_value(request_id)}:{delivery}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ USUAL_PORTS = (5678, UI_PORT, SERVER_PORT, 9001, 9002)
 """Starter (n8n's own), Web UI, Temporal, image service, receiver."""
 IMAGE_KEY, CALLBACK_SECRET = "LOCAL_IMAGE_KEY", "LOCAL_CALLBACK_SECRET"
 """Environment variables by which the stand-ins get their secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the stand-ins get wrong on purpose: their fault rules."""
+
+    image: tuple[dict[str, Any], ...] = ()
+    callback: tuple[dict[str, Any], ...] = ()
+
+
+NO_FAULTS = Faults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,15 @@ class LocalStack:
 def local_stack(
     directory: Path,
     *,
-    image_faults: tuple[dict[str, Any], ...] = (),
-    callback_faults: tuple[dict[str, Any], ...] = (),
+    faults: Faults = NO_FAULTS,
     latency_s: float = 0.0,
     usual_ports: bool = True,
+    settings: Mapping[str, str] | None = None,
 ) -> LocalStack:
-    """A stack with both stand-ins below `directory`; the usual ports where they are free, else others."""
+    """A stack with both stand-ins below `directory`; the usual ports where they are free, else others.
+
+    `settings` are variables (ORCHESTRATOR__...) of worker and starter; the shell's do not reach them.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     starter, ui, server, image, receiver = free_ports(USUAL_PORTS if usual_ports else (0,) * len(USUAL_PORTS))
     image_options = ("--latency", str(latency_s), "--key-env", IMAGE_KEY)
@@ -55,16 +70,16 @@ def local_stack(
     stand_ins = StandIns(
         image,
         receiver,
-        (*image_options, "--faults", str(_faults(directory, "image", image_faults))),
-        (*receiver_options, "--faults", str(_faults(directory, "callback", callback_faults))),
+        (*image_options, "--faults", str(_faults(directory, "image", faults.image))),
+        (*receiver_options, "--faults", str(_faults(directory, "callback", faults.callback))),
     )
     files = write_configuration(directory, starter, stand_ins)
     stand_ins = replace(stand_ins, environment=_secrets(files))
     stack = Stack(
-        directory.resolve(),
         EmbeddedServer(directory.resolve(), server, ui),
         files.config,
         f"http://127.0.0.1:{starter}",
+        settings=settings or {},
     )
     return LocalStack(stack, files.config, f"http://127.0.0.1:{ui}", stand_ins, files)
 
@@ -74,7 +89,6 @@ def configured_stack(directory: Path, config: Path, settings: Settings, *, usual
     ui, server = free_ports((UI_PORT, SERVER_PORT) if usual_ports else (0, 0))
     host = "127.0.0.1" if settings.starter.host in {"0.0.0.0", "::"} else settings.starter.host  # noqa: S104
     stack = Stack(
-        directory.resolve(),
         EmbeddedServer(directory.resolve(), server, ui),
         config.resolve(),
         f"http://{host}:{settings.starter.port}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,13 +18,19 @@ from temporalio.service import RPCError
 from contracts.names import WORKFLOW_QUEUE
 from operations.supervisor import STOP_S, Program, Supervisor
 from runtime.bootstrap import bootstrap
+from runtime.configuration import CONFIG_VARIABLE
 from runtime.embedded import EmbeddedServer
+from runtime.environment import ENV_PREFIX, N8N_PAYLOAD_LIMIT
 from runtime.settings import WorkerSettings
 from runtime.temporal import DATA_CONVERTER
 
 PYTHON = (sys.executable, "-P", "-m")
 OUR_MODULES = {"PYTHONPATH": str(Path(__file__).parent.parent)}
 """So that the children find this very code, installed or not, whatever the current directory is."""
+_CONNECTION = ("TEMPORAL_",)
+"""How the shell's variables begin that lead to another Temporal, in parts or as a whole."""
+_SETTINGS = (ENV_PREFIX, CONFIG_VARIABLE, N8N_PAYLOAD_LIMIT)
+"""How the shell's variables begin that change settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +56,26 @@ class StandIns:
 
 
 class Stack:
-    """The programs of one machine and the way to start and stop them."""
+    """The programs of one machine and the way to start and stop them.
+
+    `settings` are the variables (ORCHESTRATOR__...) of worker and starter in place of the shell's; None = the shell's.
+    """
 
     def __init__(
         self,
-        directory: Path,
         server: EmbeddedServer,
         config: Path,
         starter_url: str,
+        *,
         worker_grace_s: float = WorkerSettings().shutdown_grace_s,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        self._settings = settings
         self._worker_stop_s = worker_grace_s + STOP_S
-        self._directory = directory
         self._server = server
         self._config = config
         self.starter_url = starter_url
-        self.supervisor = Supervisor(directory / "logs")
+        self.supervisor = Supervisor(server.directory / "logs")
         self._http = httpx.AsyncClient(trust_env=False, timeout=2.0)
         self._client: Client | None = None
 
@@ -83,7 +94,7 @@ class Stack:
 
     async def start(self, stand_ins: StandIns | None, progress: Callable[[str], None]) -> None:
         """Start everything; `progress` gets the name of each program once it is ready. Raises `StartError`."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._server.directory.mkdir(parents=True, exist_ok=True)
         steps = [self.server(), *(self.local_programs(stand_ins) if stand_ins else []), self.worker(), self.starter()]
         for program in steps:
             await self.supervisor.start(program)
@@ -96,8 +107,8 @@ class Stack:
 
     def server(self) -> Program:
         """Temporal's dev server."""
-        environment = self._server.environment()
-        return Program("temporal", tuple(self._server.command()), self._server_ready, environment)
+        environment, command = self._server.environment(), tuple(self._server.command())
+        return Program("temporal", command, self._server_ready, environment, without=_CONNECTION)
 
     def worker(self) -> Program:
         """Our worker."""
@@ -121,7 +132,9 @@ class Stack:
 
     def _own(self, name: str, ready: Callable[[], Awaitable[bool]]) -> Program:
         command = (*PYTHON, "operations", "--config", str(self._config), name)
-        return Program(name, command, ready, {**OUR_MODULES, "TEMPORAL_ADDRESS": self._server.address})
+        environment = {**OUR_MODULES, **_connection(self._server.address), **(self._settings or {})}
+        without = _CONNECTION if self._settings is None else _CONNECTION + _SETTINGS
+        return Program(name, command, ready, environment, without=without)
 
     def _answers(self, url: str) -> Callable[[], Awaitable[bool]]:
         async def ready() -> bool:
@@ -147,3 +160,8 @@ class Stack:
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
         return bool((await self.client.workflow_service.describe_task_queue(request)).pollers)
+
+
+def _connection(address: str) -> dict[str, str]:
+    """A person's temporal.toml may hold keys and TLS for another Temporal: the embedded one needs no file."""
+    return {"TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "default", "TEMPORAL_CONFIG_FILE": os.devnull}

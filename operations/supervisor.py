@@ -36,6 +36,13 @@ class Program:
     """Beside the parent's."""
     stop_s: float = STOP_S
     """Seconds it has to end after SIGTERM before it is killed."""
+    without: tuple[str, ...] = ()
+    """How the names of the parent's variables begin that it does not get, in upper case."""
+
+    def whole_environment(self) -> dict[str, str]:
+        """The variables that it runs with: the parent's but those of `without`, then its own."""
+        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(self.without)}
+        return {**inherited, **self.environment}
 
 
 class Supervisor:
@@ -79,7 +86,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **program.environment},
+                env=program.whole_environment(),
                 # Ctrl-C reaches a whole group at once; the parent stops its children in order instead.
                 process_group=0,
                 preexec_fn=_end_with(os.getpid()),

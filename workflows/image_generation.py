@@ -41,7 +41,8 @@ class ImageGenerationWorkflow(DecisionDesk):
         self._order = order
         self._service = order.service
         self._generation = 1
-        self._deliveries = 0
+        # Rises across runs too: an expired id may be sent again, and a key never carries two bodies.
+        self._deliveries = int(workflow.info().start_time.timestamp() * 1000)
         self._stage = Stage.GENERATING
         self._parkings = 0
         self._telling: asyncio.Task[None] | None = None
@@ -104,7 +105,8 @@ class ImageGenerationWorkflow(DecisionDesk):
             failure = await self._full_delivery(letter)
 
     async def _first_delivery(self, letter: DeliverInput) -> Failure | None:
-        if self._order.policies.quick_callback:
+        # Only an input that is in the history keeps its expiry when a worker dies half-way.
+        if self._order.policies.quick_callback and letter.delivery.images == "inline":
             try:
                 await steps.deliver_quickly(letter)
             except steps.StepFailedError as failed:
@@ -174,7 +176,7 @@ class ImageGenerationWorkflow(DecisionDesk):
             record.redriven(self._stage, decision.service)
             return decision
         if decision is None:
-            await self._expire(step)
+            await self._expire()
         self._note(f"discarded by {decision.by}: {decision.reason}")
         if self._telling is not None and not self._telling.done():
             self._leave_desk()
@@ -194,23 +196,22 @@ class ImageGenerationWorkflow(DecisionDesk):
             await asyncio.gather(self._telling, return_exceptions=True)
         self._telling = None
 
-    async def _expire(self, step: Step) -> NoReturn:
+    async def _expire(self) -> NoReturn:
+        self._leave_desk()
         await self._stop_telling()
         self._note("nobody decided in time: expired")
         failure = make_failure(FailureClass.EXPIRED, "")
-        if step == "generate":
-            self._leave_desk()
-            await self._tell(failure)
+        await self._tell(failure)
         self._settle(Outcome.EXPIRED, ImageOutcome(failure=failure))
         raise ApplicationError(failure.rule.sentence, type=FailureClass.EXPIRED, non_retryable=True)
 
     # --- end ----------------------------------------------------------------------------------------------------
 
     async def _cancelled(self) -> ImageGenerationResult:
-        await self._stop_telling()
-        self._note("cancelled")
         if self._parked is not None:
             self._leave_desk()
+        await self._stop_telling()
+        self._note("cancelled")
         failure = make_failure(FailureClass.CANCELLED, "")
         await self._tell(failure)
         return self._settle(Outcome.CANCELLED, ImageOutcome(failure=failure))

@@ -12,6 +12,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 from contracts import names
 from contracts.errors import Failure, FailureClass, make_failure
+from contracts.identity import run_store_key
 from contracts.model import Frozen
 from contracts.policies import StepPolicy, backoff_s
 from contracts.requests import (
@@ -53,7 +54,8 @@ def generate_input(order: ImageGenerationInput, request: ImageRequest, service: 
         route=order.route,
         service=service,
         request=request,
-        store_key=order.store_key,
+        # The first generation is shared with an expired run of the same id, so that it is not paid for again.
+        store_key=order.store_key if generation == 1 else run_store_key(order.store_key, workflow.info().run_id),
         generation=generation,
         policy=order.policies.generate,
         traceparent=order.traceparent,

@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+import shlex
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import click
 
 from operations.conformance.cases import Case, load_cases
-from operations.conformance.comparing import TABLE, Deviation, load_deviations
+from operations.conformance.deviations import TABLE, Deviation, load_deviations
 from operations.conformance.running import Verdict, replay
+from operations.conformance.site import write_site
 from operations.conformance.wire import Server, WireError
 from operations.console import json_option, print_json, run, say, warn
 
 
 @click.command()
-@click.option("--base-url", required=True, metavar="URL", help="The server, as http://127.0.0.1:5678.")
+@click.option("--base-url", metavar="URL", help="The server, as http://127.0.0.1:5678.")
 @click.option("--ours", is_flag=True, help="The server is one of ours: deviations in docs/n8n-compatibility.md count.")
 @click.option("--case", "pattern", default="*", metavar="PATTERN", help="Only these cases, as 'auth/*'.")
+@click.option(
+    "--write-config",
+    "site",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write a configuration with the recorded webhooks for a starter of ours, and do nothing else.",
+)
 @json_option
-def conformance(*, base_url: str, ours: bool, pattern: str, as_json: bool) -> None:
+def conformance(*, base_url: str | None, ours: bool, pattern: str, site: Path | None, as_json: bool) -> None:
     """Replay the recorded answers of a real n8n against a server that has the recorded webhooks.
 
     Exit code 1 if an answer differs. docs/n8n-compatibility.md says how to give a server those webhooks.
     """
+    if (base_url is None) == (site is None):
+        raise click.UsageError("give either --base-url or --write-config")
+    if site is not None:
+        _write(site, as_json=as_json)
+    if base_url is not None:
+        _replay(base_url, pattern, ours=ours, as_json=as_json)
+
+
+def _write(site: Path, *, as_json: bool) -> None:
+    try:
+        config = write_site(site)
+    except FileExistsError as error:
+        raise click.UsageError(f"{error.filename} is there already: name another directory") from None
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
+    if as_json:
+        print_json({"configuration": str(config)})
+    else:
+        say(f"orchestrator --config {shlex.quote(str(config))} up")
+
+
+def _replay(base_url: str, pattern: str, *, ours: bool, as_json: bool) -> None:
     try:
         server = Server.at(base_url)
     except WireError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.live import Live
@@ -16,11 +19,13 @@ from operations.demo.report import document, succeeded, summary, table
 from operations.demo.requests import CALLBACK_FAULTS, IMAGE_FAULTS, plan
 from operations.demo.run import DemoRun
 from operations.demo.show import LivePicture
-from operations.local_stack import LocalStack, curl_line, local_stack
+from operations.local_stack import Faults, LocalStack, curl_line, local_stack
 from operations.supervisor import StartError
 
 PATIENCE_S = 120.0
 """Seconds after which what is not settled counts as failed."""
+INTERRUPTED = 130
+"""Exit code where a signal came before the end of the run, as shells have it for Ctrl-C."""
 
 
 @click.command("demo")
@@ -41,13 +46,12 @@ def demo(*, leave: bool, each: int, latency: float, as_json: bool) -> None:
 
 async def _demo(directory: Path, *, leave: bool, each: int, latency: float, as_json: bool) -> int:
     stop = stop_on_signals()
-    local = local_stack(
-        directory, image_faults=IMAGE_FAULTS, callback_faults=CALLBACK_FAULTS, latency_s=latency, usual_ports=not leave
-    )
+    faults = Faults(IMAGE_FAULTS, CALLBACK_FAULTS)
+    local = local_stack(directory, faults=faults, latency_s=latency, usual_ports=not leave)
     try:
-        with err.status("starting", spinner="dots") as status:
-            await local.stack.start(local.stand_ins, lambda name: status.update(f"{name} is up"))
-        demo_run = await _post(local, each)
+        demo_run = await _unless(stop, _start_and_post(local, each))
+        if demo_run is None:
+            return INTERRUPTED
         _report(demo_run, as_json=as_json)
         if not leave:
             _say_where(local)
@@ -57,7 +61,22 @@ async def _demo(directory: Path, *, leave: bool, each: int, latency: float, as_j
     return 0 if succeeded(demo_run) else 1
 
 
-async def _post(local: LocalStack, each: int) -> DemoRun:
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, DemoRun]) -> DemoRun | None:
+    """What comes of the work, or None where `stop` is set first: the work is cancelled then."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        stopping.cancel()
+        return working.result()
+    err.print("stopping; calls in flight may finish first")
+    working.cancel()
+    await asyncio.wait({working})
+    return None
+
+
+async def _start_and_post(local: LocalStack, each: int) -> DemoRun:
+    with err.status("starting", spinner="dots") as status:
+        await local.stack.start(local.stand_ins, lambda name: status.update(f"{name} is up"))
     requests = plan(local.files, local.local, each, secrets.token_hex(2))
     demo_run = DemoRun(local.stack.client, local.stack.starter_url, local.local, requests)
     with Live(LivePicture(demo_run), console=err, refresh_per_second=8, transient=True):

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from operations.conformance.cases import Case
-from operations.conformance.comparing import Deviation, problems
+from operations.conformance.comparing import problems
+from operations.conformance.deviations import Deviation
 from operations.conformance.wire import Server, WireError, exchange
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,16 +127,10 @@ class DemoRun:
     async def _read_stand_ins(self, http: httpx.AsyncClient) -> None:
         received = (await http.get(f"{self.stand_ins.receiver_url}/received")).json()
         journal = (await http.get(f"{self.stand_ins.image_url}/journal")).json()
-        paid: dict[str, int] = journal["paid"]
         for one in self.tracked:
             self._read_one(one, received["outcomes"], journal["calls"])
         runs = [await self._runs(one) for one in self.tracked if one.status is not None]
-        self.duplicates = (
-            int(received["duplicates"])
-            + int(received["conflicts"])
-            + sum(count - 1 for count in paid.values())
-            + sum(count - 1 for count in runs if count > 1)
-        )
+        self.duplicates = count_duplicates(received, journal["paid"], runs)
 
     def _read_one(self, one: Tracked, outcomes: list[dict[str, Any]], calls: list[dict[str, Any]]) -> None:
         correlation = header_value(one.request.request_id)
@@ -151,3 +145,9 @@ class DemoRun:
 
     async def _runs(self, one: Tracked) -> int:
         return (await self.client.count_workflows(f'WorkflowId = "{one.workflow_id}"')).count
+
+
+def count_duplicates(received: Mapping[str, Any], paid: Mapping[str, int], runs: Sequence[int]) -> int:
+    """What happened more than once: outcomes (the receiver's report), images (by request), runs (per request)."""
+    outcomes = int(received["duplicates"]) + int(received["conflicts"])
+    return outcomes + sum(count - 1 for count in (*paid.values(), *runs) if count > 1)

@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
 from starter.access.authentication import equals_any
 from starter.intake.callback_origins import origin_problem
-from starter.intake.starting import Started, start
+from starter.intake.starting import Started, StartResult, start
 from starter.intake.submission import CANONICAL_LIMIT, Submission, submission
 from starter.wire import n8n_answers
 from starter.wire.bodies import too_large
@@ -37,6 +37,7 @@ class Taken:
     answer: Response
     request_id: str
     workflow_id: str
+    run_id: str | None
     reference: RequestReference
 
 
@@ -61,10 +62,11 @@ class WebhookIntake:
         rehearsed = self.rehearse(webhook, body, traceparent)
         prepared, reference = rehearsed.submission, rehearsed.intake.reference
         started = await self._start(prepared)
-        if started is Started.OTHER:
+        if started.result is StartResult.OTHER:
             raise _conflict(reference.request_id)
-        result = Result.ACCEPTED if started is Started.NEW else Result.DEDUPLICATED
-        return Taken(result, rehearsed.answer, keyword(reference.request_id), prepared.workflow_id, reference)
+        result = Result.ACCEPTED if started.result is StartResult.NEW else Result.DEDUPLICATED
+        request_id = keyword(reference.request_id)
+        return Taken(result, rehearsed.answer, request_id, prepared.workflow_id, started.run_id, reference)
 
     def rehearse(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Rehearsed:
         """Do everything but the start; raises `RefusedError`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -13,7 +15,7 @@ from starter.intake.submission import Submission
 from starter.intake.temporal_calls import served_within
 
 
-class Started(Enum):
+class StartResult(Enum):
     """What became of a start."""
 
     NEW = "new"
@@ -23,6 +25,15 @@ class Started(Enum):
     """The id was taken before by a request with other content."""
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run that has the id."""
+
+    result: StartResult
+    run_id: str | None
+    """The new run, or the one that was there; None where Temporal does not tell."""
+
+
 async def start(client: Client, submission: Submission, deadline_s: float) -> Started:
     """Start the workflow, or compare with the one that has the id.
 
@@ -30,15 +41,16 @@ async def start(client: Client, submission: Submission, deadline_s: float) -> St
     """
     async with served_within(deadline_s):
         try:
-            await _start(client, submission)
+            handle = await _start(client, submission)
         except WorkflowAlreadyStartedError as taken:
             digest = await _digest(client, submission.workflow_id, taken.run_id)
-            return Started.SAME if digest == submission.digest else Started.OTHER
-        return Started.NEW
+            same = digest == submission.digest
+            return Started(StartResult.SAME if same else StartResult.OTHER, taken.run_id)
+        return Started(StartResult.NEW, handle.result_run_id)
 
 
-async def _start(client: Client, submission: Submission) -> None:
-    await client.start_workflow(
+async def _start(client: Client, submission: Submission) -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
         WORKFLOW,
         submission.input,
         id=submission.workflow_id,

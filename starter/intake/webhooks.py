@@ -109,7 +109,8 @@ class WebhookFront:
         try:
             call.webhook = webhook = by_method(listener.webhooks, call.request.method)
             body = await self._admitted(call, webhook)
-            rehearsed = self._intake.rehearse(webhook, body.fields, call.request.headers.get("traceparent"))
+            with _secrets_needed(webhook, self._settings):
+                rehearsed = self._intake.rehearse(webhook, body.fields, call.request.headers.get("traceparent"))
         except RefusedError as refused:
             listener.refuse(refused_call(call.request, refused))
             raise
@@ -188,4 +189,10 @@ def _log_refused(webhook: Webhook | None, refused: RefusedError) -> None:
 
 def _log_taken(webhook: Webhook, taken: Taken) -> None:
     event = "request_accepted" if taken.result is Result.ACCEPTED else "request_deduplicated"
-    _log.info(event, request_id=taken.request_id, route=webhook.name, workflow_id=taken.workflow_id)
+    _log.info(
+        event,
+        request_id=taken.request_id,
+        route=webhook.name,
+        workflow_id=taken.workflow_id,
+        run_id=taken.run_id,
+    )

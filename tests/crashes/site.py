@@ -7,7 +7,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from contracts.decisions import Redrive, Status
 from contracts.dialects import DIALECTS
 from contracts.requests import Stage
 from operations.demo.requests import webhook_headers
-from operations.local_stack import local_stack
+from operations.local_stack import Faults, local_stack
 from operations.stack import StandIns
-from operations.supervisor import Program
 from runtime.configuration import load_settings
 from runtime.environment import variable_name
 from starter.intake.submission import submission
 from tests.crashes.orders import BRIEF, FREE, HELD, PAID, PATIENCE_S, SLOW, Fate, Order, until
-from tests.operations.commandline import CHECKOUT
 
 RETRY_AFTER_S = 1
 """Seconds in the Retry-After of a 503."""
@@ -61,11 +58,12 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self._local = local_stack(
-            directory, image_faults=_IMAGE_FAULTS, callback_faults=_CALLBACK_FAULTS, usual_ports=False
+            directory,
+            faults=Faults(_IMAGE_FAULTS, _CALLBACK_FAULTS),
+            usual_ports=False,
+            settings={variable_name(path): value for path, value in _SETTINGS.items()},
         )
         self._stack = self._local.stack
-        settings = {variable_name(path): value for path, value in _SETTINGS.items()}
-        self._environment = {"PYTHONPATH": str(CHECKOUT), **settings}
         self._settings = load_settings(self._local.config)
         self.http = httpx.AsyncClient(trust_env=False, timeout=15.0)
 
@@ -80,7 +78,7 @@ class Site:
         stack = self._stack
         workers = [stack.worker()] if worker else []
         for program in (stack.server(), *stack.local_programs(self._stand_ins), *workers, stack.starter()):
-            await stack.supervisor.start(self._set_up(program))
+            await stack.supervisor.start(program)
 
     async def stop(self) -> None:
         await self.http.aclose()
@@ -100,15 +98,12 @@ class Site:
 
     async def own_worker(self, log: Path, **settings: str) -> asyncio.subprocess.Process:
         """A worker that nobody restarts; `settings` are paths with __ for the dot."""
-        program = self._set_up(self._stack.worker())
+        program = self._stack.worker()
         more = {variable_name(path.replace("__", ".")): value for path, value in settings.items()}
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                *program.command, stdout=output, stderr=output, env={**os.environ, **program.environment, **more}
+                *program.command, stdout=output, stderr=output, env={**program.whole_environment(), **more}
             )
-
-    def _set_up(self, program: Program) -> Program:
-        return replace(program, environment={**program.environment, **self._environment})
 
     # --- requests -----------------------------------------------------------------------------------------------
 

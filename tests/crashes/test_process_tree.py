@@ -171,12 +171,35 @@ async def test_ctrl_c_lets_a_call_finish_and_the_next_start_goes_on_from_there(l
     await _interrupted(second)
 
 
-async def _interrupted(tree: Tree) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_demo_that_is_still_starting_ends_at_once(launch: Launch, number: signal.Signals) -> None:
+    tree = await launch("demo", "--exit")
+
+    async def begun() -> bool:
+        return bool(tree.children())
+
+    await until(begun, "no program was started")
+    await _interrupted(tree, number, code=130)
+    assert not list(tree.directory.glob("orchestrator-demo-*")), "it left its directory"
+
+
+async def test_a_demo_that_is_posting_ends_before_all_is_settled(launch: Launch) -> None:
+    tree = await launch("demo", "--latency", "2", "--requests", "20")
+
+    async def called() -> bool:
+        return any(tree.directory.glob("orchestrator-demo-*/images/requests/**/marker.json"))
+
+    await until(called, "the image service was not called")
+    await _interrupted(tree, code=130)
+    assert not list(tree.directory.glob("orchestrator-demo-*")), "it left its directory"
+
+
+async def _interrupted(tree: Tree, number: signal.Signals = signal.SIGINT, *, code: int = 0) -> None:
     """Press Ctrl-C: the whole process group gets the signal."""
     programs = tree.children()
-    os.killpg(tree.parent.pid, signal.SIGINT)
-    code = await tree.parent.wait()
-    assert code == 0, f"it ended with code {code}"
+    os.killpg(tree.parent.pid, number)
+    ended = await tree.parent.wait()
+    assert ended == code, f"it ended with code {ended}"
     await _gone(programs)
 
 

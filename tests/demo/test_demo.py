@@ -19,7 +19,18 @@ from contracts.dialects import DIALECTS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "operations", "demo"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+NOT_OURS = {
+    "ORCHESTRATOR__STARTER__PORT": "nonsense",
+    "ORCHESTRATOR_CONFIG": "nowhere.toml",
+    "N8N_PAYLOAD_SIZE_MAX": "nonsense",
+    "TEMPORAL_ADDRESS": "127.0.0.1:1",
+    "TEMPORAL_NAMESPACE": "nonsense",
+    "TEMPORAL_PROFILE": "nonsense",
+    "TEMPORAL_API_KEY": "nonsense",
+    "TEMPORAL_TLS": "true",
+}
+"""What a shell may hold for another orchestrator and another Temporal: the demo has its own."""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), **NOT_OURS}
 
 
 @pytest.fixture(scope="module")

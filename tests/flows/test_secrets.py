@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import secrets
 import uuid
@@ -54,6 +55,11 @@ class Guarded:
     def leaks(self, content: bytes) -> set[str]:
         """Whose secrets stand in these bytes."""
         return {name for piece, name in self.pieces.items() if piece in content}
+
+    def lines(self, program: str) -> list[dict[str, Any]]:
+        """What a program logged, line by line."""
+        log = (self.directory / "logs" / f"{program}.log").read_text(encoding="utf-8")
+        return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
     async def executions(self) -> list[Any]:
         """A handle for every request."""
@@ -112,7 +118,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gua
         references = secret_references(load_settings(files.config).model_dump())
         values = {name: resolve(reference) for name, reference in references}
         front = f"http://127.0.0.1:{starter}"
-        stack = Stack(directory, EmbeddedServer(directory, temporal, None), files.config, front)
+        stack = Stack(EmbeddedServer(directory, temporal, None), files.config, front)
         cleanup.push_async_callback(stack.stop)
         await stack.start(None, lambda _name: None)
         made = Guarded(directory, stack, values)
@@ -120,6 +126,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gua
         http = await cleanup.enter_async_context(httpx.AsyncClient(base_url=front, trust_env=False, timeout=20))
         posts = [post(http, made, route, mark, url) for route in ROUTES for mark in MARKS]
         answers = await asyncio.gather(*posts)
+        answers.append(await http.send(answers[0].request))
         assert {answer.status_code for answer in answers} == {200}
         await at_rest(stack, len(posts))
         for answer in await asyncio.gather(*(http.get(f"/api/requests/{one}", headers=api) for one in ("gone", "x"))):
@@ -155,6 +162,30 @@ def test_the_logs_hold_no_secret(guarded: Guarded, program: str) -> None:
     log = (guarded.directory / "logs" / f"{program}.log").read_bytes()
     assert not guarded.leaks(log)
     assert program == "temporal" or b"request_accepted" in log or b"attempt_gave_up" in log
+
+
+OUTCOMES = ("request_accepted", "request_deduplicated")
+ATTEMPTS = ("attempt_failed", "attempt_gave_up")
+PLACE = ("request_id", "workflow_id", "run_id")
+
+
+@pytest.mark.parametrize(
+    ("program", "events", "fields"),
+    [
+        ("starter", OUTCOMES, PLACE),
+        ("worker", ATTEMPTS, (*PLACE, "attempt")),
+        ("worker", ("dead_letter_parked",), (*PLACE, "cause", "step")),
+    ],
+)
+async def test_every_line_says_which_request_it_is_about(
+    guarded: Guarded, program: str, events: tuple[str, ...], fields: tuple[str, ...]
+) -> None:
+    runs = {handle.id: (await handle.describe()).run_id for handle in await guarded.executions()}
+    lines = [line for line in guarded.lines(program) if line["event"] in events]
+    assert {line["event"] for line in lines} == set(events)
+    assert [line for line in lines if not all(line.get(field) for field in fields)] == []
+    assert [line for line in lines if runs[line["workflow_id"]] != line["run_id"]] == []
+    assert [line for line in lines if not line["workflow_id"].endswith(line["request_id"])] == []
 
 
 def test_the_database_and_the_store_hold_no_secret(guarded: Guarded) -> None:

@@ -22,7 +22,7 @@ ROOMS = {
 ENVIRONMENT_READERS = {"runtime/secrets.py", "runtime/configuration.py", "runtime/environment.py"}
 """The modules that read the environment."""
 PASSES_ENVIRONMENT_ON = {"operations/supervisor.py"}
-"""Hands the environment to child processes as it is."""
+"""Hands the environment on to child processes."""
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 
 

@@ -65,7 +65,9 @@ async def test_logs_name_the_request_and_never_its_content_or_path(front: Front)
         ("request_refused", None, "refused_route"),
         ("request_refused", None, "refused_body"),
     ]
-    assert logs[0]["workflow_id"] == f"event/{body['requestId']}"
+    run = await front.workflow("event", str(body["requestId"])).describe()
+    assert [(log.get("workflow_id"), log.get("run_id")) for log in logs[:2]] == [(run.id, run.run_id)] * 2
+    assert run.id == f"event/{body['requestId']}"
     assert "private" not in str(logs)
     assert "path-with-token" not in str(logs)
 

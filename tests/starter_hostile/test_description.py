@@ -16,7 +16,8 @@ from temporalio.client import Client
 
 from contracts.dialects import DIALECTS
 from operations.conformance.cases import Case, load_cases
-from operations.conformance.comparing import load_deviations
+from operations.conformance.deviations import load_deviations
+from operations.conformance.site import write_site
 from runtime.blobs import LocalBlobStore
 from runtime.configuration import load_settings
 from runtime.reference import EXAMPLE
@@ -24,7 +25,6 @@ from runtime.settings import RouteSettings, Settings
 from starter.app import create_app
 from starter.openapi.bodies import body_schema
 from starter.openapi.document import rendered
-from tests.conformance import site
 from tests.contracts.documented import DOCUMENTED, WRONG
 from tests.contracts.examples import EXAMPLES, changed, without
 from tests.starter.front import make_settings
@@ -132,7 +132,7 @@ RECORDED = [case for case in load_cases() if not any(Path(case.name).match(patte
 
 
 def test_recorded_answers_are_described(tmp_path: Path) -> None:
-    settings = site.make_settings(tmp_path)
+    settings = load_settings(write_site(tmp_path))
     described = operations(settings)
     schemas = json.loads(rendered(settings))["components"]
     spoken_of = [(case, described[key]) for case in RECORDED if (key := _key(case)) in described]

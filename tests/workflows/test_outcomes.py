@@ -76,7 +76,8 @@ async def test_a_dead_letter_tells_odoo_waits_and_is_redriven_without_a_new_gene
         assert (await handle.result()).outcome is Outcome.COMPLETED
         assert doubles.told == ["AI_SERVICE_UNAVAILABLE", "completed"]
         assert [call.generation for call in doubles.generated] == [1, 1]
-        assert [call.delivery.number for call in doubles.delivered] == [1, 2]
+        failed_first, completed = (call.delivery.number for call in doubles.delivered)
+        assert completed == failed_first + 1
         found = await _attributes(handle)
         assert "DeadLetterCause" not in found
         assert "FailureCode" not in found
@@ -192,6 +193,36 @@ async def test_a_request_that_nobody_decides_about_expires_and_fails(temporal_cl
         assert raised.value.cause.type == "Expired"
         assert doubles.told == ["AI_CONFIGURATION_ERROR", "EXPIRED"]
         assert (await _attributes(handle))["Outcome"] == "expired"
+
+
+async def test_an_expired_id_that_is_sent_again_uses_neither_keys_nor_later_generations_of_the_first_run(
+    temporal_client: Client,
+) -> None:
+    doubles = Doubles(generate=[failed(FailureClass.OUTCOME_UNKNOWN)])
+    async with bench(temporal_client, doubles) as here:
+        first = await here.start(policies=policies(park_s=1.2))
+        await parked(first)
+        await first.execute_update(names.REDRIVE, Redrive(by="op", reason="again", generate_again=True))
+        with pytest.raises(WorkflowFailureError):
+            await first.result()
+        keys, stores = {call.delivery.number for call in doubles.delivered}, {c.store_key for c in doubles.generated}
+        second = await here.start()
+        await parked(second)
+        await second.execute_update(names.REDRIVE, Redrive(by="op", reason="again", generate_again=True))
+        await parked(second, 2)
+        await second.execute_update(names.DISCARD, Discard(by="op", reason="end of test"))
+        await second.result()
+        generations = [(call.generation, call.store_key) for call in doubles.generated]
+        assert generations[0] == generations[2], "the first generation is paid for once, whatever run asks"
+        assert generations[1][1] != generations[3][1]
+        assert len(stores) == 2
+        assert not keys & {call.delivery.number for call in doubles.delivered[len(keys) :]}
+
+
+async def test_a_delivery_by_url_never_runs_where_its_expiry_could_change(temporal_client: Client) -> None:
+    async with bench(temporal_client, Doubles()) as here:
+        await (await here.start(policies=policies(images="url"))).result()
+        assert [call.quick for call in here.doubles.delivered] == [False]
 
 
 async def test_a_job_is_collected_by_an_activity_of_its_own(temporal_client: Client) -> None:
