@@ -40,7 +40,7 @@ WIDE = 100
 def table(run: DemoRun, width: int) -> Table:
     """The table of all requests, for a terminal of that width."""
     view = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    room_for_id = 40 if width >= WIDE else max(10, width - 63)
+    room_for_id = 40 if width >= WIDE else max(10, width - 66)
     view.add_column("request", no_wrap=True, overflow="ellipsis", max_width=room_for_id)
     view.add_column("dialect", no_wrap=True, min_width=11)
     if width >= WIDE:
