@@ -14,7 +14,7 @@ PNG = b"\x89PNG\r\n\x1a\n made-up image"
 DIGEST = sha256(PNG).hexdigest()
 
 
-def url(digest: str = DIGEST, *, lives_s: int = 60, key: str = SIGNING_KEY) -> str:
+def url(digest: str = DIGEST, *, lives_s: int = 86_400, key: str = SIGNING_KEY) -> str:
     return sign("", digest, int(time.time()) + lives_s, key)
 
 
