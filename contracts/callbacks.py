@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from pydantic import JsonValue
 
 from contracts.identity import content_digest
+from contracts.json_body import parse_json
 from contracts.requests import Envelope
 
 
@@ -63,7 +63,7 @@ def read_answer(status: int, body: bytes, envelope: Envelope) -> Answer:
     """Judge Odoo's answer by status code, envelope and content."""
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(_verdict(status), f"HTTP {status}{_detail(body)}")
-    content = _json(body)
+    content = parse_json(body)
     refusal = _refusal(content) or (_refusal(content.get("result")) if isinstance(content, dict) else None)
     if refusal is not None:
         return refusal
@@ -118,16 +118,8 @@ def _error_message(error: JsonValue) -> str:
     return f"{_error_name(error)} {inner or error.get('message') or ''}".strip()[:_SHOWN]
 
 
-def _json(body: bytes) -> JsonValue:
-    try:
-        content: JsonValue = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return content
-
-
 def _detail(body: bytes) -> str:
-    content = _json(body)
+    content = parse_json(body)
     if not isinstance(content, dict):
         return ""
     error = content.get("error") or content.get("message")

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from pydantic import JsonValue
 
-from runtime.json_body import parse_json
+from contracts.json_body import parse_json
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")

@@ -15,7 +15,7 @@ from activities.services.base import InlineArtifact, RemoteArtifact, ServiceErro
 from activities.services.http_errors import Reply, read_refusal
 from activities.services.refusals import Phase, names_moderation
 from contracts.errors import FailureClass
-from runtime.json_body import parse_json
+from contracts.json_body import parse_json
 
 _INLINE = ("b64_json", "base64")
 _URL_LIMIT = 16 * 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from runtime.json_body import parse_json
+from contracts.json_body import parse_json
 
 _HOLDERS = ("error", "detail", "errors")
 _TEXTS = ("message", "msg", "detail", "title", "reason", "error")

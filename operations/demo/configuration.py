@@ -60,7 +60,7 @@ kind = "flux_lora"
 base_url = "{image}"
 auth = {{ kind = "bearer", secret = "{service}" }}
 allow_private_hosts = true
-retry = {{ initial_s = 0.5, maximum_s = 5, timeout_s = {timeout_s}, heartbeat_s = {heartbeat_s} }}
+retry = {{ initial_s = 0.5, maximum_s = 5, timeout_s = 60 }}
 
 [services.openai]
 kind = "openai"
@@ -68,7 +68,7 @@ base_url = "{image}"
 model = "local-image-1"
 auth = {{ kind = "bearer", secret = "{service}" }}
 allow_private_hosts = true
-retry = {{ initial_s = 0.5, maximum_s = 5, timeout_s = {timeout_s}, heartbeat_s = {heartbeat_s} }}
+retry = {{ initial_s = 0.5, maximum_s = 5, timeout_s = 60 }}
 """
 
 _ROUTE = """
@@ -136,9 +136,7 @@ ROUTES = (
 BASIC_USER = "odoo"
 
 
-def write_configuration(
-    directory: Path, starter_port: int, stand_ins: StandIns, *, timeout_s: float = 60.0, heartbeat_s: float = 30.0
-) -> DemoFiles:
+def write_configuration(directory: Path, starter_port: int, stand_ins: StandIns) -> DemoFiles:
     """Write configuration and fresh secrets below `directory`; secrets that are there already stay."""
     files = DemoFiles(directory.resolve())
     for name in SECRET_NAMES:
@@ -148,8 +146,6 @@ def write_configuration(
         receiver=stand_ins.receiver_url,
         image=stand_ins.image_url,
         store=files.directory / "images",
-        timeout_s=timeout_s,
-        heartbeat_s=heartbeat_s,
         **{name: files.reference(name) for name in SECRET_NAMES},
     )
     files.config.write_text(text + "".join(_route(route, files) for route in ROUTES), encoding="utf-8")
