@@ -1,0 +1,5 @@
+"""Where outcomes arrive."""
+
+from . import callback
+
+__all__ = ["callback"]
