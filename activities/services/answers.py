@@ -46,13 +46,13 @@ def read_answer(reply: Reply, member: str) -> Answer:
     images = [entry for entry, flag in zip(listed, flags, strict=True) if _holds_something(entry) and not flag]
     if _is_filtered(dict(content)) or _is_filtered_by_header(reply) or (not images and any(flags)):
         reason = f"HTTP {reply.status}, but moderation took the image"
-        raise ServiceError(reply.failure(FailureClass.CONTENT_REJECTED, reason))
+        raise ServiceError(reply.failure(FailureClass.CONTENT_REJECTED, reason, output_refused=True))
     if not images:
         raise _unusable(reply)
     metadata = _mapping(content.get("metadata"))
     seed = _whole(content.get("seed"), metadata.get("seed"))
     model = content.get("model") or metadata.get("model")
-    artifacts = tuple(_artifact(reply, entry, seed) for entry in images)
+    artifacts = tuple(read_image(reply, entry, seed) for entry in images)
     return Answer(artifacts, reply.short(model) if isinstance(model, str) else None)
 
 
@@ -81,7 +81,8 @@ def _holds_something(entry: JsonValue) -> bool:
     return bool(isinstance(entry, str) and entry) or any(_mapping(entry).get(name) for name in (*_INLINE, "url"))
 
 
-def _artifact(reply: Reply, entry: JsonValue, seed: int | None) -> InlineArtifact | RemoteArtifact:
+def read_image(reply: Reply, entry: JsonValue, seed: int | None) -> InlineArtifact | RemoteArtifact:
+    """One image, in the forms of `read_answer`; `seed` where it names none. Raises `ServiceError` ProtocolError."""
     image = _mapping(entry)
     own_seed = _whole(image.get("seed"), seed)
     inline = next((value for name in _INLINE if isinstance(value := image.get(name), str) and value), None)

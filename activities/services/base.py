@@ -8,7 +8,7 @@ from typing import Protocol
 from activities.attempts import AttemptFailedError
 from contracts.errors import FailureClass
 from contracts.model import Frozen
-from contracts.requests import ImageRequest, JobReference
+from contracts.requests import Cost, ImageRequest, JobReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class Call:
     """The request id as a header carries it (`X-Correlation-Id`)."""
     traceparent: str
     timeout_s: float
+    key: str | None = None
+    """Names this generation of the request and no other: where a service lets us choose a job's id, it is made of this.
+    None = the correlation id does it."""
+    webhook_url: str | None = None
+    """Where set, the service is asked to ring there once a job is finished. It names nothing secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,10 @@ class Completed:
     artifacts: tuple[InlineArtifact | RemoteArtifact, ...]
     model: str | None = None
     provider_request_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    """One sentence for each parameter that the service could not honour and that was dropped or emulated."""
+    cost: Cost | None = None
+    """What the images cost, where the service says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,8 @@ class Accepted:
     """The service has taken a job that finishes later."""
 
     job: JobReference
+    cost: Cost | None = None
+    """What the job costs, where the service already says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -24,12 +25,24 @@ LAST_PORT = 0xFFFF
 
 
 class Downloader:
-    """Downloads the images of one service."""
+    """Downloads the images of one service. `hosts` are those it is known to deliver from.
 
-    def __init__(self, name: str, settings: ServiceSettings) -> None:
+    `credentials` are the headers for URLs below the service's own base_url, where it delivers only to who may call it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        hosts: tuple[str, ...] = (),
+        credentials: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._name = name
         self._settings = settings
         self._own_host = httpx.URL(settings.base_url).host
+        self._own_urls = str(httpx.URL(f"{settings.base_url}/"))
+        self._credentials = credentials
+        self._hosts = (self._own_host, *hosts, *settings.artifact_hosts)
         # A kept connection could serve another host name of the same address, whose certificate nobody checked.
         self._client = new_client(keepalive=False)
 
@@ -60,7 +73,7 @@ class Downloader:
             raise self._invalid("the image's URL is not an http or https URL")
         if url.userinfo:
             raise self._invalid("the image's URL holds a user name or a password")
-        if not host_matches(url.host, (self._own_host, *self._settings.artifact_hosts)):
+        if not host_matches(url.host, self._hosts):
             raise self._invalid(f"the image's host {url.host} is not allowed: add it to the service's artifact_hosts")
         return url
 
@@ -90,10 +103,11 @@ class Downloader:
 
     async def _get_from(self, address: str, url: httpx.URL, call: Call) -> Reply:
         """Ask the very address that was checked: a second look-up of the name could give another one."""
+        own = self._credentials() if str(url).startswith(self._own_urls) else {}
         request = self._client.build_request(
             "GET",
             url.copy_with(host=address),
-            headers={"Host": url.netloc.decode(), "Accept": "image/*", **call_headers(call)},
+            headers={"Host": url.netloc.decode(), "Accept": "image/*", **call_headers(call), **own},
             extensions={"sni_hostname": url.raw_host.decode()},
             timeout=timeouts(call.timeout_s),
         )

@@ -7,6 +7,7 @@ Stability `{name, errors: []}`. What is none of these is shown as text and is no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -58,7 +59,16 @@ def _read_object(value: dict[str, JsonValue]) -> tuple[str, tuple[str, ...]]:
     text = next((str(value[name]) for name in _TEXTS if value.get(name)), "")
     where = value.get("loc")
     located = f"{'.'.join(map(str, where))}: {text}" if isinstance(where, list) else text
-    return located, tuple(code for name in _CODES if isinstance(code := value.get(name), str) and code)
+    own = tuple(code for name in _CODES if isinstance(code := value.get(name), str) and code)
+    return located, (*_reasons(value.get("details")), *own)
+
+
+def _reasons(details: JsonValue) -> Iterator[str]:
+    """Google's more specific codes: a wrong key is INVALID_ARGUMENT by its status, API_KEY_INVALID by its reason."""
+    for detail in details if isinstance(details, list) else ():
+        reason = detail.get("reason") if isinstance(detail, dict) else None
+        if isinstance(reason, str) and reason:
+            yield reason
 
 
 def _text(body: bytes) -> str:

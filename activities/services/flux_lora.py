@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from activities.services.synchronous import SynchronousService
+from activities.services.synchronous import Asked, SynchronousService
+from contracts.loras import FIELDS, Lora
 from contracts.requests import ImageRequest
 
 
@@ -14,23 +15,33 @@ class FluxLoraService(SynchronousService):
     """An account at a Flux LoRA service."""
 
     images: ClassVar[str] = "images"
+    takes_loras: ClassVar[bool] = True
 
-    def url(self) -> str:
+    def url(self, asked: Asked) -> str:  # noqa: ARG002 - one endpoint for all models
         """The one endpoint."""
         return f"{self.settings.base_url}/generate"
 
-    def body(self, request: ImageRequest, model: str | None, size: tuple[int, int]) -> dict[str, JsonValue]:
+    def body(self, asked: Asked) -> dict[str, JsonValue]:
         """The parameters under their configured names, beside the custom ones that collide with none of them."""
+        request = asked.request
         own: dict[str, JsonValue] = {
             "text_prompt": request.prompt,
             "neg_prompt": request.negative_prompt,
-            "model": model,
-            "width": size[0],
-            "height": size[1],
+            "model": asked.model,
+            "width": asked.size[0],
+            "height": asked.size[1],
             "seed": request.seed,
             "steps": request.steps,
             "cfg_scale": request.cfg_scale,
         }
+        custom = request.custom or {}
+        if self.settings.loras:
+            own["loras"] = [{"path": lora.path, "scale": lora.scale} for lora in asked.loras] or None
+            custom = {name: value for name, value in custom.items() if name not in FIELDS}
         named = {self.settings.fields.get(name, name): value for name, value in own.items()}
         named.pop("", None)
-        return {**(request.custom or {}), **named}
+        return {**custom, **named}
+
+    def loras(self, request: ImageRequest) -> tuple[Lora, ...]:
+        """The LoRAs by the settings' list; without one, what a request says of them is passed on as it came."""
+        return super().loras(request) if self.settings.loras else ()

@@ -13,6 +13,8 @@ from activities.services.refusals import Phase, failure_class, unclear_class
 from contracts.errors import Failure, FailureClass, Retry, make_failure
 from runtime.retry_after import rate_limit_reset_s, retry_after_s
 
+_REQUEST_IDS = ("x-request-id", "request-id", "x-fal-request-id")
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -27,13 +29,15 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """The service's own id of the exchange."""
-        return self.short(self.headers.get("x-request-id") or self.headers.get("request-id"))
+        return self.short(next((self.headers[name] for name in _REQUEST_IDS if self.headers.get(name)), None))
 
     def short(self, text: str | None) -> str | None:
         """A name or code that the service chose, as it may be kept: scrubbed, short, fit for every store."""
         return scrub(_storable(text), self.secrets)[:200] if text else None
 
-    def failure(self, failure: FailureClass, message: str, code: str | None = None) -> Failure:
+    def failure(
+        self, failure: FailureClass, message: str, code: str | None = None, *, output_refused: bool | None = None
+    ) -> Failure:
         """A failure of this exchange, scrubbed."""
         return make_failure(
             failure,
@@ -42,6 +46,7 @@ class Reply:
             http_status=self.status,
             provider_code=self.short(code),
             provider_request_id=self.request_id,
+            output_refused=output_refused,
         )
 
 
@@ -53,13 +58,16 @@ _LIMITED = frozenset({FailureClass.RATE_LIMITED, FailureClass.CONCURRENCY_LIMITE
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
-def read_refusal(reply: Reply, phase: Phase, *, now: float) -> tuple[Failure, float | None]:
+def read_refusal(
+    reply: Reply, phase: Phase, *, now: float, statuses: Mapping[int, FailureClass] | None = None
+) -> tuple[Failure, float | None]:
     """The failure that an answer means, and the seconds until the next call where it names them.
 
-    Also for an answer with status 200 that carries no image. `now` is in epoch seconds.
+    Also for an answer with status 200 that carries no image. `now` is in epoch seconds; `statuses` are the HTTP
+    statuses that mean something else at this service than elsewhere.
     """
     error = read_error_body(reply.body)
-    found = failure_class(reply.status, error, phase)
+    found = failure_class(reply.status, error, phase, statuses or {})
     code = error.codes[0] if error.codes else None
     failure = reply.failure(found, f"HTTP {reply.status}{_hint(reply)}: {error.message}", code)
     return failure, _delay_s(reply, failure, now)

@@ -9,8 +9,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from activities.services.synchronous import SynchronousService
-from contracts.requests import ImageRequest
+from activities.services.synchronous import Asked, SynchronousService
 
 PARAMETERS = frozenset(
     {
@@ -34,13 +33,13 @@ class OpenAIService(SynchronousService):
 
     images: ClassVar[str] = "data"
 
-    def url(self) -> str:
+    def url(self, asked: Asked) -> str:  # noqa: ARG002 - one endpoint for all models
         """The images endpoint; a base_url may end in /v1 or before it."""
         base = self.settings.base_url
         return f"{base}/images/generations" if base.endswith("/v1") else f"{base}/v1/images/generations"
 
-    def body(self, request: ImageRequest, model: str | None, size: tuple[int, int]) -> dict[str, JsonValue]:
+    def body(self, asked: Asked) -> dict[str, JsonValue]:
         """The images request."""
-        custom = {name: value for name, value in (request.custom or {}).items() if name in PARAMETERS}
-        width, height = size
-        return {"n": 1, **custom, "prompt": request.prompt, "model": model, "size": f"{width}x{height}"}
+        custom = asked.custom(PARAMETERS)
+        width, height = asked.size
+        return {"n": 1, **custom, "prompt": asked.request.prompt, "model": asked.model, "size": f"{width}x{height}"}

@@ -52,9 +52,16 @@ _CODES: Mapping[FailureClass, frozenset[str]] = MappingProxyType(
             }
         ),
         FailureClass.AUTHENTICATION_FAILED: frozenset(
-            {"invalid_api_key", "authentication_error", "authentication_failed", "unauthorized", "unauthenticated"}
+            {
+                "invalid_api_key",
+                "api_key_invalid",
+                "authentication_error",
+                "authentication_failed",
+                "unauthorized",
+                "unauthenticated",
+            }
         ),
-        FailureClass.PERMISSION_DENIED: frozenset({"permission_denied", "permission_error"}),
+        FailureClass.PERMISSION_DENIED: frozenset({"permission_denied", "permission_error", "failed_precondition"}),
         FailureClass.MODEL_NOT_FOUND: frozenset({"model_not_found", "unknown_model", "deploymentnotfound"}),
         FailureClass.PROVIDER_OVERLOADED: frozenset(
             {
@@ -63,10 +70,12 @@ _CODES: Mapping[FailureClass, frozenset[str]] = MappingProxyType(
                 "unavailable",
                 "service_unavailable",
                 "runner_scheduling_failure",
+                "runner_connection_refused",
                 "startup_timeout",
             }
         ),
-        FailureClass.GENERATION_FAILED: frozenset({"generation_failed", "inference_failed"}),
+        FailureClass.GENERATION_FAILED: frozenset({"generation_failed", "inference_failed", "no_media_generated"}),
+        FailureClass.JOB_CANCELLED: frozenset({"client_cancelled"}),
     }
 )
 _MODERATION_CODE = re.compile(r"moderat|content_(policy|filter|reject|violation)|nsfw|safety|prohibited_content")
@@ -85,6 +94,11 @@ _WORDS = (
         frozenset({429, 500, 503}),
         re.compile(r"queue (is )?full|concurren(t|cy)|too many (active|pending|running|unfinished)", re.IGNORECASE),
         FailureClass.CONCURRENCY_LIMITED,
+    ),
+    (
+        frozenset({402, 403, 429}),
+        re.compile(r"exhausted balance|(insufficient|not enough|no more) (credit|balance|funds)", re.IGNORECASE),
+        FailureClass.QUOTA_EXHAUSTED,
     ),
     (
         frozenset({400, 403, 422}),
@@ -113,11 +127,14 @@ _STATUSES: Mapping[int, FailureClass] = MappingProxyType(
 _TIMED_OUT = re.compile(r"timed?[ _-]?out", re.IGNORECASE)
 
 
-def failure_class(status: int, error: ErrorBody, phase: Phase) -> FailureClass:
-    """The class of an answer that brings no image."""
+def failure_class(
+    status: int, error: ErrorBody, phase: Phase, statuses: Mapping[int, FailureClass] = MappingProxyType({})
+) -> FailureClass:
+    """The class of an answer that brings no image; `statuses` are those with another meaning at this service."""
     if phase is Phase.DOWNLOAD:
         return _download_class(status)
-    return _by_code(error) or _by_words(status, error) or _by_status(status, error, phase)
+    named = _by_code(error) or _by_words(status, error)
+    return named or statuses.get(status) or _by_status(status, error, phase)
 
 
 def unclear_class(phase: Phase) -> FailureClass:

@@ -14,6 +14,7 @@ import httpx
 from activities.services.base import Call, ServiceError
 from activities.services.http_errors import read_exception
 from activities.services.refusals import Phase
+from activities.wire import watch
 
 USER_AGENT = "odoo-image-orchestrator"
 CONNECT_S = 10.0
@@ -38,6 +39,7 @@ def new_client(*, keepalive: bool) -> httpx.AsyncClient:
         follow_redirects=False,
         trust_env=False,
         verify=_tls(),
+        event_hooks={"request": [watch]},
         limits=httpx.Limits(max_keepalive_connections=None if keepalive else 0, keepalive_expiry=KEEPALIVE_S),
     )
 

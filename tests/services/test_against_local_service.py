@@ -36,6 +36,13 @@ REFUSED = {
 }
 
 
+@pytest.fixture(params=sorted(URLS))
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kinds that the local image service speaks."""
+    value: str = request.param
+    return value
+
+
 @pytest.fixture(scope="module")
 async def local(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
     """The base URL of a local image service, each fault by its name in the prompt, and the file with its key."""

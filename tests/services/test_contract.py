@@ -20,19 +20,29 @@ from tests.services.scripted import Script, ScriptedServer
 Connect = Callable[..., ImageService]
 PNG = picture()
 TEXT = base64.b64encode(PNG).decode()
-MEMBER = {"openai": "data", "flux_lora": "images"}
-INLINE = {"openai": "b64_json", "flux_lora": "base64"}
+MEMBER = {"a1111": "images", "openai": "data", "flux_lora": "images", "together": "data"}
+INLINE = {"a1111": "base64", "openai": "b64_json", "flux_lora": "base64", "together": "b64_json"}
 HTML = Script(200, b"<!doctype html><html></html>", {"Content-Type": "text/html"})
 KEY = "k3y-of-the-service"
 
 
-def made(kind: str, *images: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    return {MEMBER[kind]: list(images)}
+def made(kind: str) -> dict[str, JsonValue]:
+    """An answer with one image inside, as each kind sends it."""
+    if kind == "gemini":
+        part: JsonValue = {"inlineData": {"mimeType": "image/png", "data": TEXT}}
+        return {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]}
+    if kind == "stability":
+        return {"image": TEXT, "finish_reason": "SUCCESS"}
+    return {MEMBER[kind]: [{INLINE[kind]: TEXT}]}
 
 
 def error_body(kind: str, message: str, code: str) -> dict[str, JsonValue]:
-    if kind == "openai":
+    if kind in {"openai", "together"}:
         return {"error": {"message": message, "type": "x", "param": None, "code": code}}
+    if kind == "gemini":
+        return {"error": {"code": 400, "message": message, "status": code}}
+    if kind == "stability":
+        return {"id": "1", "name": code, "errors": [message]}
     return {"error": message, "code": code}
 
 
@@ -42,17 +52,17 @@ def completed(answer: Completed | Accepted) -> Completed:
 
 
 async def test_an_image_inside_the_answer(kind: str, server: ScriptedServer, connect: Connect) -> None:
-    server.answer(made(kind, {INLINE[kind]: TEXT}), headers={"X-Request-Id": "req_1"})
-    answer = completed(await connect(kind, server.url, model="m1").submit(call()))
-    assert answer == Completed((InlineArtifact(PNG),), "m1", "req_1")
+    server.answer(made(kind), headers={"X-Request-Id": "req_1"})
+    answer = completed(await connect(kind, server.url, model="core").submit(call()))
+    assert answer == Completed((InlineArtifact(PNG),), "core", "req_1")
 
 
 async def test_images_by_url_are_downloaded_without_credentials(
-    kind: str, server: ScriptedServer, connect: Connect, tmp_path: Path
+    listing_kind: str, server: ScriptedServer, connect: Connect, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text(KEY)
-    service = connect(kind, server.url, auth={"kind": "bearer", "secret": f"file:{tmp_path}/key"})
-    server.answer(made(kind, {"url": f"{server.url}/a.png"}), headers={"Set-Cookie": "session=1"})
+    service = connect(listing_kind, server.url, auth={"kind": "bearer", "secret": f"file:{tmp_path}/key"})
+    server.answer({MEMBER[listing_kind]: [{"url": f"{server.url}/a.png"}]}, headers={"Set-Cookie": "session=1"})
     (artifact,) = completed(await service.submit(call())).artifacts
     assert artifact == RemoteArtifact(url=f"{server.url}/a.png")
     server.play(Script(body=PNG, headers={"Content-Type": "image/png"}))
@@ -64,7 +74,7 @@ async def test_images_by_url_are_downloaded_without_credentials(
 
 
 async def test_the_call_names_the_request(kind: str, server: ScriptedServer, connect: Connect) -> None:
-    server.answer(made(kind, {INLINE[kind]: TEXT}), headers={"Set-Cookie": "session=1"})
+    server.answer(made(kind), headers={"Set-Cookie": "session=1"})
     service = connect(kind, server.url)
     await service.submit(call())
     await service.submit(call())
@@ -73,14 +83,16 @@ async def test_the_call_names_the_request(kind: str, server: ScriptedServer, con
         assert received.headers["x-correlation-id"] == "request-7"
         assert received.headers["traceparent"] == TRACEPARENT
         assert received.headers["user-agent"] == "odoo-image-orchestrator"
-        assert received.headers["content-type"] == "application/json"
+        form, json = "multipart/form-data; boundary=", "application/json"
+        assert received.headers["content-type"].startswith(form if kind == "stability" else json)
+        assert received.headers["accept"] == "application/json"
         assert not {"authorization", "cookie"} & set(received.headers)
 
 
 async def test_a_rotated_secret_is_used_at_once(
     kind: str, server: ScriptedServer, connect: Connect, tmp_path: Path
 ) -> None:
-    server.answer(made(kind, {INLINE[kind]: TEXT}))
+    server.answer(made(kind))
     service = connect(kind, server.url, auth={"kind": "header", "name": "X-Key", "secret": f"file:{tmp_path}/key"})
     for key in ("first", "second"):
         (tmp_path / "key").write_text(key)
@@ -91,7 +103,7 @@ async def test_a_rotated_secret_is_used_at_once(
 async def test_basic_authentication(kind: str, server: ScriptedServer, connect: Connect, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("päss:word")
     auth = {"kind": "basic", "user": "odoo", "password": f"file:{tmp_path}/password"}
-    server.answer(made(kind, {INLINE[kind]: TEXT}))
+    server.answer(made(kind))
     await connect(kind, server.url, auth=auth).submit(call())
     sent = base64.b64decode(server.received[0].headers["authorization"].removeprefix("Basic "))
     assert sent.decode() == "odoo:päss:word"
@@ -202,9 +214,9 @@ async def test_a_secret_that_the_service_repeats_is_hidden(
         assert KEY not in error.failure.model_dump_json() + repr(error)
 
 
-async def test_a_number_that_json_cannot_carry(kind: str, server: ScriptedServer, connect: Connect) -> None:
+async def test_a_number_that_json_cannot_carry(listing_kind: str, server: ScriptedServer, connect: Connect) -> None:
     request = call(cfg_scale=float("nan"), custom={"n": float("inf")})
-    await failing(connect(kind, server.url).submit(request), Class.INVALID_REQUEST)
+    await failing(connect(listing_kind, server.url).submit(request), Class.INVALID_REQUEST)
     assert not server.received
 
 
@@ -223,8 +235,8 @@ async def test_there_are_no_jobs(kind: str, server: ScriptedServer, connect: Con
 
 
 async def test_many_calls_at_once(kind: str, server: ScriptedServer, connect: Connect) -> None:
-    server.answer(made(kind, {INLINE[kind]: TEXT}))
+    server.answer(made(kind))
     service = connect(kind, server.url)
     answers = await asyncio.gather(*(service.submit(call(30)) for _ in range(200)))
-    assert answers == [Completed((InlineArtifact(PNG),))] * 200
+    assert {answer.artifacts for answer in map(completed, answers)} == {(InlineArtifact(PNG),)}
     assert len(server.received) == 200

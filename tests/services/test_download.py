@@ -9,9 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
+from activities.services.addresses import host_matches
 from activities.services.base import ImageService, RemoteArtifact, ServiceError
+from activities.services.bfl import BflService
+from activities.services.download import Downloader
+from activities.services.fal import FalService
+from activities.services.jobs import JobService
+from activities.services.replicate import ReplicateService
 from contracts.errors import FailureClass as Class
-from tests.services.calls import call, failing, picture
+from tests.services.calls import call, failing, picture, settings
 from tests.services.scripted import Script, ScriptedServer
 
 Connect = Callable[..., ImageService]
@@ -54,6 +60,29 @@ def redirect(target: str, status: int = 302) -> Script:
 async def test_a_url_that_is_refused(url: str, reason: str, connect: Connect) -> None:
     error = await failing(fetch(connect("openai", ELSEWHERE), url), Class.ARTIFACT_INVALID)
     assert reason in error.failure.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "host"),
+    [(FalService, "v3.fal.media"), (ReplicateService, "replicate.delivery"), (BflService, "delivery-eu1.bfl.ai")],
+)
+def test_where_a_service_delivers_from(kind: type[JobService], host: str) -> None:
+    assert host_matches(host, kind.delivery_hosts)
+    assert not host_matches(f"{host}.evil.example", kind.delivery_hosts)
+
+
+@pytest.mark.parametrize("hosts", [("localhost",), ()])
+async def test_hosts_that_a_service_delivers_from_need_no_setting(
+    hosts: tuple[str, ...], server: ScriptedServer
+) -> None:
+    server.play(OK)
+    downloader = Downloader("svc", settings(ELSEWHERE, allow_private_hosts=True), hosts)
+    artifact = RemoteArtifact(url=f"http://localhost:{server.port}/a.png")
+    if hosts:
+        assert await downloader.fetch(artifact, call()) == PNG
+    else:
+        await failing(downloader.fetch(artifact, call()), Class.ARTIFACT_INVALID)
+    await downloader.aclose()
 
 
 @pytest.mark.parametrize(

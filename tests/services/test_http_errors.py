@@ -250,7 +250,6 @@ def test_neither_secrets_nor_length_nor_lines_get_through(text: str, key: str) -
     said = reply(500, openai(f"{text}{key}{text}", code=f"c{key}"), {"x-request-id": key.replace("\\", "/")})
     keys = (key, key.replace("\\", "/"))
     failure, _ = read_refusal(Reply("svc", 500, said.headers, said.body, keys), Phase.SUBMIT, now=NOW)
-    assert key not in failure.model_dump_json()
     assert not any(key in str(value) for value in failure.model_dump().values())
     assert len(failure.message) <= MESSAGE_LIMIT
     assert "\n" not in failure.message

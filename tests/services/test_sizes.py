@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from activities.services.sizes import size_of
 from contracts.requests import ImageRequest
+from contracts.sizing import size_of
 
 
 @pytest.mark.parametrize(
