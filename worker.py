@@ -8,10 +8,9 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities import Activities
+from activities import Activities, open_activities
 from activities.attempts import BEAT_S
 from contracts.names import WORKFLOW_QUEUE
-from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings
 from workflows import WORKFLOWS, sandbox
 
@@ -48,7 +47,7 @@ def build_workers(client: Client, settings: Settings, activities: Activities) ->
 
 async def run(client: Client, settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then let calls in flight finish within the grace period."""
-    activities = Activities(settings, LocalBlobStore(settings.store.path))
+    activities = await open_activities(client, settings)
     workers = build_workers(client, settings, activities)
     running, stopping = [asyncio.create_task(worker.run()) for worker in workers], asyncio.create_task(stop.wait())
     try:

@@ -6,32 +6,37 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
 
 import httpx
+import structlog
 from pydantic import JsonValue
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
 from activities.attempts import AttemptFailedError, run_attempt, run_once
+from activities.odoo.connections import OdooConnections
+from activities.odoo.write_back import RecordWriter
+from activities.outgoing_images import OutgoingImages
 from activities.records import Records
+from activities.secrets import needed
 from activities.services.redaction import MASK, scrub, secrets_in
 from activities.services.transport import timeouts
 from contracts import names
 from contracts.callbacks import Verdict, read_answer, wrap
-from contracts.dialects import DIALECTS, CallbackFacts, DeliveredImage
+from contracts.dialects import CALLBACK_DIALECTS, DIALECTS, CallbackFacts, DeliveredImage
 from contracts.errors import FailureClass, make_failure
 from contracts.identity import header_value, idempotency_key
 from contracts.requests import DeliverInput, DeliveryReceipt, StoredImage
-from runtime.authorization import auth_headers
-from runtime.image_urls import sign
+from runtime.authorization import auth_headers, signature_headers
 from runtime.retry_after import retry_after_s
-from runtime.secrets import SecretMissingError, resolve
-from runtime.settings import CallbackSettings, Settings
+from runtime.secrets import resolve
+from runtime.settings import CallbackAuth, CallbackSettings, OutboundSignatureAuth, Settings
 
-_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
 
 QUICK_TIMEOUT_S = 2.5
 """Seconds for the quick try: it must end before the workflow's own limit of 3 s."""
@@ -42,29 +47,46 @@ ANSWER_LIMIT = 64 * 2**10
 class DeliveryActivities:
     """The activities of one worker that call Odoo."""
 
-    def __init__(self, settings: Settings, records: Records, clients: Mapping[str, httpx.AsyncClient]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        clients: Mapping[str, httpx.AsyncClient],
+        connections: OdooConnections,
+    ) -> None:
         self._settings = settings
-        self._records = records
+        self._images = OutgoingImages(settings, records)
         self._clients = clients
+        self._writer = RecordWriter(settings, self._images, connections)
 
     @activity.defn(name=names.DELIVER)
     async def deliver_callback(self, call: DeliverInput) -> DeliveryReceipt:
         """Post the outcome; done once Odoo has said that it arrived."""
         with bound_contextvars(request_id=call.reference.request_id):
             if call.quick:
-                return await run_once(lambda: self._deliver(call, QUICK_TIMEOUT_S))
-            return await run_attempt(call.policy, lambda: self._deliver(call, call.policy.timeout_s))
+                return await run_once(lambda: self._take(call, QUICK_TIMEOUT_S))
+            return await run_attempt(call.policy, lambda: self._take(call, call.policy.timeout_s))
+
+    async def _take(self, call: DeliverInput, timeout_s: float) -> DeliveryReceipt:
+        if call.record is not None:
+            return await self._writer.deliver(call, call.record, timeout_s)
+        if call.reference.dialect not in CALLBACK_DIALECTS:
+            # The body named no record, so nobody can be told: whoever sent it was not an Odoo.
+            _log.warning("outcome_belongs_to_no_record", route=call.route)
+            return DeliveryReceipt(http_status=HTTPStatus.NO_CONTENT)
+        return await self._deliver(call, timeout_s)
 
     async def _deliver(self, call: DeliverInput, timeout_s: float) -> DeliveryReceipt:
         callback = self._callback(call)
         key = idempotency_key(call.reference.request_id, call.delivery.number)
         credentials = _Credentials.of(callback)
         content = wrap(await self._body(call, credentials.token), call.delivery.envelope, key)
+        posted = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         request = self._clients[call.odoo].build_request(
             "POST",
-            call.callback_url or self._settings.odoos[call.odoo].base_url + callback.path,
-            content=json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(),
-            headers={**_headers(call, key), **credentials.headers},
+            call.callback_url or f"{self._settings.odoos[call.odoo].base_url}{callback.path}",
+            content=posted,
+            headers={**_headers(call, key), **credentials.headers, **_signed(callback.auth, key, posted)},
             timeout=timeouts(timeout_s),
         )
         try:
@@ -102,34 +124,29 @@ class DeliveryActivities:
 
     async def _delivered(self, call: DeliverInput, image: StoredImage) -> DeliveredImage:
         if call.delivery.images == "url":
-            return DeliveredImage(image, url=self._url(image, call.delivery.expires_at))
-        data = await self._records.image(image.sha256)
-        if data is None:
-            message = f"image {image.sha256} is not in the store any more: restore it, then redrive"
-            raise AttemptFailedError(make_failure(FailureClass.INTERNAL, message))
-        return DeliveredImage(image, base64=base64.b64encode(data).decode())
-
-    def _url(self, image: StoredImage, expires_at: int) -> str:
-        key = self._settings.store.signing_key
-        if key is None:
-            message = "store.signing_key is not set, but this delivery carries image URLs: set it, then redrive"
-            raise AttemptFailedError(make_failure(FailureClass.CALLBACK_REFUSED, message))
-        return sign(self._settings.starter.public_base_url, image.sha256, expires_at, _secret(lambda: resolve(key)))
+            return DeliveredImage(image, url=await self._images.url(image, call.delivery.expires_at))
+        return DeliveredImage(image, base64=base64.b64encode(await self._images.data(image)).decode())
 
 
 @dataclass(frozen=True, slots=True)
 class _Credentials:
-    headers: Mapping[str, str]
-    token: str | None
+    headers: Mapping[str, str] = field(repr=False)
+    token: str | None = field(repr=False)
+    signing: str | None = field(repr=False)
 
     @classmethod
     def of(cls, callback: CallbackSettings) -> _Credentials:
-        token = callback.security_token
-        return cls(_secret(lambda: auth_headers(callback.auth)), _secret(lambda: resolve(token)) if token else None)
+        auth, token = callback.auth, callback.security_token
+        if isinstance(auth, OutboundSignatureAuth):
+            headers, signing = {}, needed(lambda: resolve(auth.secret))
+        else:
+            headers, signing = needed(lambda: auth_headers(auth)), None
+        return cls(headers, needed(lambda: resolve(token)) if token else None, signing)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return (*secrets_in(self.headers), *((self.token,) if self.token else ()))
+        signing = (self.signing, self.signing.removeprefix("whsec_")) if self.signing else ()
+        return (*secrets_in(self.headers), *((self.token,) if self.token else ()), *signing)
 
 
 def _headers(call: DeliverInput, key: str) -> dict[str, str]:
@@ -139,6 +156,12 @@ def _headers(call: DeliverInput, key: str) -> dict[str, str]:
         "X-Correlation-Id": header_value(call.reference.request_id),
         "traceparent": call.traceparent,
     }
+
+
+def _signed(auth: CallbackAuth, key: str, body: bytes) -> dict[str, str]:
+    if not isinstance(auth, OutboundSignatureAuth):
+        return {}
+    return needed(lambda: signature_headers(auth.secret, key, datetime.now(UTC), body))
 
 
 def _judged(call: DeliverInput, response: httpx.Response, body: bytes, secrets: tuple[str, ...]) -> DeliveryReceipt:
@@ -161,13 +184,6 @@ def _masked(body: bytes, secrets: tuple[str, ...]) -> bytes:
     for secret in filter(None, secrets):
         body = body.replace(secret.encode(), MASK.encode())
     return body
-
-
-def _secret(read: Callable[[], _T]) -> _T:
-    try:
-        return read()
-    except SecretMissingError as error:
-        raise AttemptFailedError(make_failure(FailureClass.CALLBACK_REFUSED, str(error))) from None
 
 
 def _undeliverable(reason: str) -> AttemptFailedError:

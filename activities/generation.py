@@ -1,73 +1,71 @@
-"""`generate-image`, `collect-images`, `cancel-job`: have images made, at most once per generation, and store them."""
+"""`generate-image`: have images made, at most once per generation. What follows a job stands in `jobs.py`."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
 from activities.attempts import AttemptFailedError, EarlierAttemptError, run_attempt
-from activities.images import inspect
+from activities.directory import ServiceDirectory, service_call
+from activities.ledger import Ledger
 from activities.records import Marker, Records
-from activities.services.base import (
-    UNPAID,
-    Accepted,
-    Call,
-    Completed,
-    ImageService,
-    InlineArtifact,
-    Pending,
-    RemoteArtifact,
-    ServiceError,
-)
-from activities.unbroken import left_alone, unbroken
+from activities.services.base import UNPAID, Accepted, Call, Completed, ServiceError
+from activities.storing import Storing
+from activities.unbroken import beside, left_alone, unbroken
+from activities.wire import told_when_sent
 from contracts import names
-from contracts.errors import FailureClass, Retry, make_failure
-from contracts.identity import header_value
-from contracts.requests import GeneratedImages, GenerateInput, Generation, JobInput, StoredImage
-from runtime.settings import ServiceSettings
+from contracts.errors import Failure, FailureClass, Retry, make_failure
+from contracts.requests import GenerateInput, Generation, JobReference
+from contracts.spend import SpendState
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN_S = 3.0
 """Seconds between looks for the image of an attempt that may still be running."""
-POLL_S = 2.0
-"""Seconds between polls of a job."""
 
 _T = TypeVar("_T")
 
 
+class Gate(Protocol):
+    """What the account of a service lets pass, and what it hears of each call (`activities.accounts.Accounts`)."""
+
+    async def admit(self, service: str, *, failover: bool) -> None:
+        """Return when the call may leave; raises `AttemptFailedError`."""
+        ...
+
+    async def report(self, service: str, failure: Failure | None, retry_after_s: float | None) -> None:
+        """Hear how a call ended, None = served; never raises."""
+        ...
+
+
 class GenerationActivities:
-    """The activities of one worker that call image services."""
+    """The activity of one worker that pays image services."""
 
     def __init__(
-        self, services: Mapping[str, ImageService], settings: Mapping[str, ServiceSettings], records: Records
+        self, directory: ServiceDirectory, records: Records, ledger: Ledger, storing: Storing, gate: Gate
     ) -> None:
-        self._services = services
-        self._settings = settings
+        self._gate = gate
+        self._directory = directory
         self._records = records
+        self._ledger = ledger
+        self._storing = storing
 
     @activity.defn(name=names.GENERATE)
     async def generate_image(self, call: GenerateInput) -> Generation:
         """Make and store the images, or return the job that will; looks in the store before it pays."""
         with bound_contextvars(request_id=call.reference.request_id):
-            return await run_attempt(call.policy, lambda: _finish_even_if_given_up(lambda: self._generate(call)))
-
-    @activity.defn(name=names.COLLECT)
-    async def collect_images(self, job: JobInput) -> GeneratedImages:
-        """Wait for a job and store its images."""
-        with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._collect(job))
-
-    @activity.defn(name=names.CANCEL_JOB)
-    async def cancel_job(self, job: JobInput) -> None:
-        """Cancel a job at its service."""
-        await self._service(job.call.service).cancel(job.job, _service_call(job.call))
+            # A submit that leads to a job takes a moment, and only who has the job can cancel it.
+            whole = self._directory.takes_jobs(call.service)
+            return await run_attempt(
+                call.policy, lambda: _finish_even_if_given_up(lambda: self._generate(call), even_if_cancelled=whole)
+            )
 
     # --- decide from the store ------------------------------------------------------------------------------------
 
@@ -75,8 +73,8 @@ class GenerationActivities:
         done = await self._records.manifest(call)
         if done is not None:
             return Generation(generated=done)
-        self._service(call.service)
-        marker = self._marker(call, calls=1)
+        self._directory.service(call.service)
+        marker = _marker(call, calls=1)
         # Written only where there is none, so this is the look for an earlier call as well.
         if await self._records.begin(call, marker):
             return await self._call(call, marker)
@@ -91,8 +89,8 @@ class GenerationActivities:
         if marker.job is not None:
             return Generation(job=marker.job)
         if marker.artifacts is not None:
-            return Generation(generated=await self._store_remote(call, marker))
-        found = await self._service(call.service).find(_service_call(call))
+            return Generation(generated=await self._storing.download(call, marker))
+        found = await self._directory.service(call.service).find(service_call(call))
         if found is not None:
             return await self._take(call, marker, found)
         return await self._after_unknown(call, marker)
@@ -101,8 +99,9 @@ class GenerationActivities:
         """An earlier call left neither image nor refusal: the service's policy says whether to call again."""
         wait = marker.gives_up_at - time.time()
         # What costs nothing need not wait for a call that may still bring its image.
-        if wait > 0 and self._config(call.service).unknown_policy != "always":
+        if wait > 0 and self._directory.settings(call.service).unknown_policy != "always":
             raise EarlierAttemptError(min(wait, LOOK_AGAIN_S))
+        await self._ledger.note(call, marker, SpendState.UNKNOWN)
         if self._may_repeat(call.service, marker):
             return await self._call_again(call, marker)
         raise ServiceError(
@@ -114,169 +113,165 @@ class GenerationActivities:
         )
 
     def _may_repeat(self, service: str, marker: Marker) -> bool:
-        policy = self._config(service).unknown_policy
+        policy = self._directory.settings(service).unknown_policy
         return policy == "always" or (policy == "retry_once" and marker.calls < 2)  # noqa: PLR2004 - once more
 
     # --- call ---------------------------------------------------------------------------------------------------
 
     async def _call_again(self, call: GenerateInput, marker: Marker) -> Generation:
-        again = self._marker(call, calls=marker.calls + 1)
+        again = _marker(call, calls=marker.calls + 1).model_copy(update={"before": marker.call})
         await self._records.note(call, again)
         return await self._call(call, again)
 
     async def _call(self, call: GenerateInput, marker: Marker) -> Generation:
+        ready, marker = await self._prepared(call, marker)
+        await self._announce(call, marker)
         try:
-            answer = await self._service(call.service).submit(_service_call(call))
-        except ServiceError as error:
+            answer = await self._submit(call, ready, marker)
+        except AttemptFailedError as error:
             raise await self._after_failed_call(call, marker, error) from None
         except asyncio.CancelledError:
-            await self._records.note(call, _ended(marker))
+            await self._lost(call, marker)
             raise
         return await self._take(call, marker, answer)
 
-    async def _after_failed_call(self, call: GenerateInput, marker: Marker, error: ServiceError) -> ServiceError:
-        if error.failure.failure in UNPAID:
-            await self._forget_this_call(call, marker)
-            return error
-        if error.failure.failure is FailureClass.OUTCOME_UNKNOWN:
-            await self._records.note(call, _ended(marker))
-            return ServiceError(error.failure, retry=Retry.BACKOFF if self._may_repeat(call.service, marker) else None)
-        await self._records.note(call, _ended(marker).model_copy(update={"unusable": error.failure}))
-        return error
-
-    async def _forget_this_call(self, call: GenerateInput, marker: Marker) -> None:
-        """This call was refused; what an earlier one of the same generation did stays unknown."""
-        if marker.calls == 1:
-            await self._records.forget(call)
-        else:
-            await self._records.note(call, _ended(marker).model_copy(update={"calls": marker.calls - 1}))
-
-    async def _take(self, call: GenerateInput, marker: Marker, answer: Completed | Accepted) -> Generation:
-        if isinstance(answer, Accepted):
-            await unbroken(self._records.note(call, marker.model_copy(update={"job": answer.job})))
-            return Generation(job=answer.job)
-        return Generation(generated=await self._store(call, marker, answer))
-
-    # --- store --------------------------------------------------------------------------------------------------
-
-    async def _store(self, call: GenerateInput, marker: Marker, answer: Completed) -> GeneratedImages:
-        known = marker.model_copy(
-            update={"model": answer.model, "provider_request_id": answer.provider_request_id, "gives_up_at": 0.0}
-        )
-        remote = tuple(artifact for artifact in answer.artifacts if isinstance(artifact, RemoteArtifact))
-        if remote:
-            known = known.model_copy(update={"artifacts": remote})
-            await unbroken(self._records.note(call, known))
-            return await self._store_remote(call, known)
-        inline = [artifact for artifact in answer.artifacts if isinstance(artifact, InlineArtifact)]
-        return await unbroken(self._store_inline(call, known, inline))
-
-    async def _store_inline(self, call: GenerateInput, known: Marker, inline: list[InlineArtifact]) -> GeneratedImages:
+    async def _prepared(self, call: GenerateInput, marker: Marker) -> tuple[Call, Marker]:
+        """The call as it will be sent, once the account may be called. What is refused here was never sent."""
         try:
-            images = [await self._store_image(call, artifact.data, artifact.seed) for artifact in inline]
-        except ServiceError as error:
-            # The bytes are gone with this answer: nothing is left to download again.
-            await self._records.note(call, known.model_copy(update={"unusable": error.failure}))
-            raise ServiceError(error.failure, retry=Retry.NEVER) from None
-        except OSError as error:
-            # A full disk is ours: no policy may pay a second time for it, only an operator.
-            lost = make_failure(FailureClass.INTERNAL, f"the image was made but could not be stored: {error.strerror}")
-            await self._records.note(call, known.model_copy(update={"unusable": lost}))
-            raise ServiceError(lost, retry=Retry.NEVER) from None
-        return await self._finish(call, known, images)
+            ready, warnings = self._directory.submission(call)
+            await self._gate.admit(call.service, failover=call.failover)
+        except AttemptFailedError as error:
+            await self._withdraw(call, marker)
+            raise _proved(error, marker) from None
+        except asyncio.CancelledError:
+            await self._withdraw(call, marker)
+            raise
+        return ready, marker.model_copy(update={"warnings": warnings})
 
-    async def _store_remote(self, call: GenerateInput, marker: Marker) -> GeneratedImages:
-        service, images = self._service(call.service), []
-        for artifact in marker.artifacts or ():
-            data = await service.download(artifact, _service_call(call))
-            images.append(await self._store_image(call, data, artifact.seed))
-        return await self._finish(call, marker, images)
+    async def _announce(self, call: GenerateInput, marker: Marker) -> None:
+        """Write the intent into the ledger; where that cannot be done, nothing is sent."""
+        try:
+            await self._ledger.intend(call, marker)
+        except (OSError, asyncio.CancelledError):
+            await self._refused(call, marker)
+            raise
 
-    async def _store_image(self, call: GenerateInput, data: bytes, seed: int | None) -> StoredImage:
-        facts = await asyncio.to_thread(inspect, data, self._config(call.service).image_limit)
-        return StoredImage(
-            sha256=await self._records.put_image(data),
-            media_type=facts.media_type,
-            size=len(data),
-            width=facts.width,
-            height=facts.height,
-            seed=seed if seed is not None else call.request.seed,
-        )
-
-    async def _finish(self, call: GenerateInput, marker: Marker, images: list[StoredImage]) -> GeneratedImages:
-        done = GeneratedImages(
-            service=call.service,
-            model=marker.model,
-            images=tuple(images),
-            provider_request_id=marker.provider_request_id,
-        )
-        await self._records.finish(call, done)
-        return done
-
-    # --- jobs ---------------------------------------------------------------------------------------------------
-
-    async def _collect(self, job: JobInput) -> GeneratedImages:
-        done = await self._records.manifest(job.call)
-        if done is not None:
-            return done
-        answer = await self._finished(job)
-        marker = await self._records.marker(job.call) or self._marker(job.call, calls=1)
-        return await self._store(job.call, marker, answer)
-
-    async def _finished(self, job: JobInput) -> Completed:
-        service, call = self._service(job.call.service), _service_call(job.call)
-        end = time.monotonic() + job.call.policy.timeout_s
-        while isinstance(answer := await service.poll(job.job, call), Pending):
-            if time.monotonic() >= end:
-                message = f"job {job.job.job_id} was not finished after {job.call.policy.timeout_s:.0f} s"
-                raise ServiceError(make_failure(FailureClass.JOB_TIMED_OUT, message, service=job.call.service))
-            await asyncio.sleep(POLL_S)
+    async def _submit(self, call: GenerateInput, ready: Call, marker: Marker) -> Completed | Accepted:
+        """The one place that pays."""
+        sent = _Beside(lambda: self._ledger.note(call, marker, SpendState.SENT))
+        with told_when_sent(sent.start):
+            try:
+                answer = await self._directory.service(call.service).submit(ready)
+            except ServiceError as error:
+                await self._gate.report(call.service, error.failure, error.retry_after_s)
+                raise
+            finally:
+                await sent.ended()
+        await self._gate.report(call.service, None, None)
         return answer
 
-    # --- configuration ------------------------------------------------------------------------------------------
+    async def _after_failed_call(
+        self, call: GenerateInput, marker: Marker, error: AttemptFailedError
+    ) -> AttemptFailedError:
+        failure = error.failure
+        # A service raises nothing but ServiceError: what else failed, failed before it was asked.
+        never_sent = not isinstance(error, ServiceError)
+        if never_sent or (failure.failure in UNPAID and not failure.output_refused):
+            await self._refused(call, marker)
+            return _proved(error, marker)
+        if failure.failure is FailureClass.OUTCOME_UNKNOWN:
+            await self._lost(call, marker)
+            return ServiceError(failure, retry=Retry.BACKOFF if self._may_repeat(call.service, marker) else None)
+        await self._lost(call, marker, unusable=failure)
+        return error
 
-    def _service(self, name: str) -> ImageService:
-        self._config(name)
-        return self._services[name]
+    async def _refused(self, call: GenerateInput, marker: Marker) -> None:
+        await beside(self._ledger.note(call, marker, SpendState.REFUSED), self._withdraw(call, marker))
 
-    def _config(self, name: str) -> ServiceSettings:
-        if name not in self._settings:
-            message = f"image service {name!r} is not configured here: add [services.{name}] or name another service"
-            raise AttemptFailedError(make_failure(FailureClass.MODEL_NOT_FOUND, message, service=name))
-        return self._settings[name]
+    async def _withdraw(self, call: GenerateInput, marker: Marker) -> None:
+        """This call made nothing; what an earlier one of the same generation did stays unknown."""
+        if marker.before is None:
+            await self._records.forget(call)
+        else:
+            earlier = {"calls": marker.calls - 1, "call": marker.before}
+            await self._records.note(call, marker.ended().model_copy(update=earlier))
 
-    @staticmethod
-    def _marker(call: GenerateInput, *, calls: int) -> Marker:
-        now = time.time()
-        return Marker(calls=calls, sent_at=now, gives_up_at=now + call.policy.timeout_s)
+    async def _lost(self, call: GenerateInput, marker: Marker, unusable: Failure | None = None) -> None:
+        """This call has ended and may be paid for, but nothing usable came of it."""
+        unknown = self._ledger.note(call, marker, SpendState.UNKNOWN)
+        ended = marker.ended().model_copy(update={"unusable": unusable})
+        await beside(unknown, self._records.note(call, ended))
+
+    # --- take what came -----------------------------------------------------------------------------------------
+
+    async def _take(self, call: GenerateInput, marker: Marker, answer: Completed | Accepted) -> Generation:
+        if isinstance(answer, Completed):
+            return Generation(generated=await self._storing.store(call, marker, answer))
+        known = marker.model_copy(update={"job": answer.job, "cost": answer.cost})
+        try:
+            await unbroken(self._keep_job(call, known))
+        finally:
+            await self._cancel_unwanted(call, answer.job)
+        return Generation(job=answer.job)
+
+    async def _keep_job(self, call: GenerateInput, known: Marker) -> None:
+        """The job's reference is in the store before anything else can fail; the history gets it in any case."""
+        cost = self._directory.cost(call.service, known.cost, 1)
+        accepted = self._ledger.note(call, known, SpendState.ACCEPTED, cost=cost)
+        try:
+            await beside(accepted, self._records.keep(call, known))
+        except OSError as error:
+            log.warning("job_not_noted", job_id=known.job and known.job.job_id, reason=str(error))
+
+    async def _cancel_unwanted(self, call: GenerateInput, job: JobReference) -> None:
+        """Cancel the job of a request that was cancelled meanwhile: nobody else will ever hear of it."""
+        details = activity.cancellation_details()
+        if details is not None and details.cancel_requested:
+            await self._directory.service(call.service).cancel(job, service_call(call))
 
 
-def _ended(marker: Marker) -> Marker:
-    """The marker of a call that is not running any more: nobody needs to wait for it."""
-    return marker.model_copy(update={"gives_up_at": 0.0})
+class _Beside:
+    """Work that is started once, if at all, while something else is waited for."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+
+    async def ended(self) -> None:
+        if self._task is not None:
+            await left_alone(self._task)
 
 
-def _service_call(call: GenerateInput) -> Call:
-    return Call(
-        request=call.request,
-        correlation_id=header_value(call.reference.request_id),
-        traceparent=call.traceparent,
-        timeout_s=call.policy.timeout_s,
-    )
+def _marker(call: GenerateInput, *, calls: int) -> Marker:
+    now = time.time()
+    return Marker(calls=calls, call=secrets.token_hex(8), sent_at=now, gives_up_at=now + call.policy.timeout_s)
 
 
-async def _finish_even_if_given_up(work: Callable[[], Awaitable[_T]]) -> _T:
+def _proved(error: AttemptFailedError, marker: Marker) -> AttemptFailedError:
+    """The error of a call that made nothing: where it was the generation's only one, another service may be asked."""
+    if marker.before is not None:
+        return error
+    failure = error.failure.model_copy(update={"unpaid": True})
+    return AttemptFailedError(failure, error.retry_after_s, retry=error.retry, unclear=error.unclear)
+
+
+async def _finish_even_if_given_up(work: Callable[[], Awaitable[_T]], *, even_if_cancelled: bool) -> _T:
     """Run `work`; where the server has given up on this attempt (lost heartbeats), still let it reach the store.
 
-    A call that may be paid is only torn down when someone wants that: a cancelled request, or a worker whose time
-    to shut down is over.
+    A call that may be paid is only torn down when someone wants that: a cancelled request (unless
+    `even_if_cancelled`), or a worker whose time to shut down is over.
     """
     task = asyncio.ensure_future(work())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         details = activity.cancellation_details()
-        if details is None or details.cancel_requested or details.worker_shutdown:
+        unwanted = details is None or (details.cancel_requested and not even_if_cancelled)
+        if unwanted or (details is not None and details.worker_shutdown):
             task.cancel()
         await left_alone(task)
         raise

@@ -23,6 +23,15 @@ async def unbroken(work: Coroutine[Any, Any, _T]) -> _T:
         raise
 
 
+async def beside(also: Coroutine[Any, Any, object], work: Coroutine[Any, Any, _T]) -> _T:
+    """The result of `work`, with `also` done at the same time; both have ended then."""
+    task = asyncio.ensure_future(also)
+    try:
+        return await work
+    finally:
+        await left_alone(task)
+
+
 async def left_alone(task: asyncio.Future[Any]) -> None:
     """Wait for work whose outcome nobody is told any more; the next attempt reads it from the store."""
     await asyncio.wait([task])

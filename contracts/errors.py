@@ -33,6 +33,10 @@ class Failure(Frozen):
     http_status: int | None = None
     provider_code: str | None = None
     provider_request_id: str | None = None
+    unpaid: bool | None = None
+    """True where it is proved that nothing was made for this generation: another service may be asked."""
+    output_refused: bool | None = None
+    """ContentRejected: True where the finished image was refused, not the prompt; another seed may pass."""
 
     @property
     def rule(self) -> Rule:

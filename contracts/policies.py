@@ -45,6 +45,10 @@ class Policies(Frozen):
     """How long an image URL that is sent stays valid."""
     quick_callback: bool = True
     """Whether the first callback may run inside the workflow's worker (no rate limit on that Odoo)."""
+    failover_attempts: int | None = None
+    """Failures after which the next service is tried; only counts where there is one."""
+    reseeds: int = 0
+    """How often an image that was refused after it was made is made again with another seed. New spend each."""
 
 
 class Tally(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
@@ -46,6 +47,15 @@ class ImageRequest(Frozen):
     """Further fields of the dialects that pass them on to the service."""
 
 
+class RecordReference(Frozen):
+    """The Odoo record that a request belongs to, where Odoo has no addon: read and written back by RPC."""
+
+    model: str
+    record_id: int
+    action: str
+    """The server action that posted the webhook."""
+
+
 class Intake(Frozen):
     """A parsed webhook body. `request` is there exactly when there are no `problems`."""
 
@@ -54,6 +64,8 @@ class Intake(Frozen):
     problems: tuple[str, ...] = ()
     """One sentence for each missing or wrong field, naming it."""
     callback_url: str | None = None
+    record: RecordReference | None = None
+    """Only where the body is a record of Odoo; `request` then holds what the body carried."""
 
 
 class ImageGenerationInput(Frozen):
@@ -74,6 +86,16 @@ class ImageGenerationInput(Frozen):
     """The services an operator may redrive to: all that were configured when the request came."""
     policies: Policies
     traceparent: str
+    record: RecordReference | None = None
+    """The record to complete the request from and to write the outcome back to."""
+    failover: tuple[str, ...] = ()
+    """The services that are tried in turn once `service` is overloaded or its circuit is open."""
+    leased: tuple[str, ...] = ()
+    """The services whose concurrency is limited: a slot is leased before they are called."""
+    tenant: str | None = None
+    """The fairness key: whose requests share one portion of a service's capacity."""
+    priority: int = 3
+    """1 (first) to 5, as Temporal counts."""
 
 
 class StoredImage(Frozen):
@@ -89,6 +111,16 @@ class StoredImage(Frozen):
     seed: int | None = None
 
 
+class Cost(Frozen):
+    """What a generation cost."""
+
+    amount: Decimal
+    currency: str
+    """ISO 4217, or the service's own unit, such as credits."""
+    reported: bool = True
+    """Whether the service said so; else it is the configured price."""
+
+
 class GeneratedImages(Frozen):
     """What a service delivered and the store holds."""
 
@@ -96,6 +128,11 @@ class GeneratedImages(Frozen):
     model: str | None = None
     images: tuple[StoredImage, ...]
     provider_request_id: str | None = None
+    warnings: tuple[str, ...] | None = None
+    """One sentence for each parameter that the service could not honour and that was dropped or emulated."""
+    cost: Cost | None = None
+    tried: tuple[str, ...] | None = None
+    """The services that were to make the images before this one did."""
 
 
 class JobReference(Frozen):
@@ -115,6 +152,32 @@ class Generation(Frozen):
     job: JobReference | None = None
 
 
+class JobFinished(Frozen):
+    """The result of `poll-job`: where the images are stands in the store."""
+
+    images: int
+
+
+class ReadRecordInput(Frozen):
+    """The input of `read-record`."""
+
+    reference: RequestReference
+    route: str
+    odoo: str
+    record: RecordReference
+    request: ImageRequest | None = None
+    """What the webhook's body already said."""
+    policy: StepPolicy
+    traceparent: str
+
+
+class RecordRead(Frozen):
+    """The result of `read-record`: the completed request, or the problem that rejects it."""
+
+    request: ImageRequest | None = None
+    problem: str | None = None
+
+
 class GenerateInput(Frozen):
     """The input of `generate-image`."""
 
@@ -127,10 +190,16 @@ class GenerateInput(Frozen):
     """Rises with every redrive that may pay again; each generation is paid for at most once."""
     policy: StepPolicy
     traceparent: str
+    workflow_id: str | None = None
+    """Where a service's own webhook is to ring."""
+    failover: bool = False
+    """Whether another service can take the request: then an open circuit is not waited for."""
+    odoo: str | None = None
+    """The Odoo that pays, for the spend ledger."""
 
 
 class JobInput(Frozen):
-    """The input of `collect-images` and `cancel-job`."""
+    """The input of every activity that follows a job: `poll-job`, `store-images`, `cancel-job`, `collect-images`."""
 
     call: GenerateInput
     job: JobReference
@@ -164,6 +233,8 @@ class DeliverInput(Frozen):
     outcome: ImageOutcome
     delivery: Delivery
     policy: StepPolicy
+    record: RecordReference | None = None
+    """Where set, the outcome is written to this record by RPC in place of a callback."""
     quick: bool = False
     """A first, short try inside the workflow's own worker: it never retries by itself."""
     traceparent: str

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 
 from jwt.algorithms import get_default_algorithms
 from jwt.utils import base64url_encode
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from runtime.authorization import auth_headers
+from runtime.authorization import auth_headers, signature_headers
 from runtime.secrets import SecretMissingError, references, resolve
-from runtime.settings import JwtAuth, SignatureAuth, WebhookAuth
+from runtime.settings import JwtAuth, SignatureAuth, UrlTokenAuth, WebhookAuth
+from starter.access.url_tokens import PARAMETER
 
 _LIFETIME_S = 300
 
@@ -29,9 +28,16 @@ def caller_headers(auth: WebhookAuth, body: bytes) -> dict[str, str]:
         case JwtAuth():
             return {"Authorization": f"Bearer {_token(auth)}"}
         case SignatureAuth():
-            return _signature(resolve(references(auth.secret)[0]), body)
+            return signature_headers(auth.secret, f"msg_{uuid.uuid4().hex}", datetime.now(UTC), body)
+        case UrlTokenAuth():
+            return {}
         case _:
             return auth_headers(auth)
+
+
+def caller_query(auth: WebhookAuth) -> dict[str, str]:
+    """What opens a webhook in its URL's query; raises `SecretMissingError`."""
+    return {PARAMETER: resolve(references(auth.secret)[0])} if isinstance(auth, UrlTokenAuth) else {}
 
 
 def _token(auth: JwtAuth) -> str:
@@ -49,13 +55,3 @@ def _token(auth: JwtAuth) -> str:
 
 def _encoded(part: Mapping[str, object]) -> str:
     return base64url_encode(json.dumps(part).encode()).decode()
-
-
-def _signature(secret: str, body: bytes) -> dict[str, str]:
-    message_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
-    try:
-        signature = Webhook(secret).sign(message_id, now, body.decode())
-    except (ValueError, EmptyWebhookSecretError):
-        raise SecretMissingError("the route's signing secret must be whsec_ and base64, or base64") from None
-    timestamp = str(int(now.timestamp()))
-    return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signature}

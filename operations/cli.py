@@ -18,6 +18,7 @@ from operations.supervisor import StartError
 from runtime.bootstrap import NamespaceNotReadyError
 from runtime.configuration import ConfigurationError
 from runtime.secrets import SecretMissingError
+from runtime.store_check import StoreUnusableError
 from runtime.temporal import TemporalUnreachableError, address
 from starter.api.executions import RequestError
 from starter.wire.server import ListenError
@@ -28,6 +29,7 @@ INTERRUPTED = 130
 _SURROUNDINGS = (
     TemporalUnreachableError,
     SecretMissingError,
+    StoreUnusableError,
     NamespaceNotReadyError,
     ListenError,
     StartError,

@@ -25,12 +25,11 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from contracts.names import WORKFLOW
 from runtime.temporal import DATA_CONVERTER
 from workflows import WORKFLOWS, sandbox
 
-LIVE_QUERY = f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running"'
-"""Every request that has not ended: what a deploy must not break."""
+LIVE_QUERY = 'ExecutionStatus = "Running"'
+"""Every request that has not ended, and every account: what a deploy must not break."""
 
 REPLAY_S = 60.0
 """Seconds one history may take: a broken one can leave the replayer waiting for ever."""

@@ -16,8 +16,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from contracts.dialects.endpoint import EndpointDialect
 from contracts.requests import ImageGenerationResult, StoredImage
-from operations.caller_credentials import caller_headers
-from runtime.blobs import LocalBlobStore, image_key
+from operations.caller_credentials import caller_headers, caller_query
+from runtime.blobs import image_key, open_store
 from runtime.secrets import references, resolve
 from runtime.settings import RouteSettings, Settings
 from starter.api.executions import RequestState, find_request
@@ -60,21 +60,24 @@ def webhook_url(settings: Settings, route: RouteSettings) -> str:
 
 
 def way_back(settings: Settings, route: RouteSettings) -> dict[str, Any]:
-    """What the bodies of dialect `endpoint` must say of the callback; raises `SecretMissingError`."""
+    """What the bodies of dialect `endpoint` must say of the callback; raises `SendError`, `SecretMissingError`."""
+    if route.record is not None:
+        raise SendError("this route takes webhooks of Odoo itself, which name a record: change that record in Odoo")
     if route.dialect != EndpointDialect.name:
         return {}
     token = resolve(references(route.security_token)[0]) if route.security_token else None
-    return {"callback_url": settings.odoos[route.odoo].base_url + route.callback.path, "security_token": token}
+    return {"callback_url": f"{settings.odoos[route.odoo].base_url}{route.callback.path}", "security_token": token}
 
 
 async def post(url: str, route: RouteSettings, body: dict[str, JsonValue]) -> Acknowledgement:
     """Post a body with the route's credentials; raises `SendError`, `SecretMissingError`."""
     content = json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **caller_headers(route.auth, content)}
+    query = caller_query(route.auth) or None
     begun = asyncio.get_running_loop().time()
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=POST_S) as http:
-            answer = await http.request(_method(route), url, content=content, headers=headers)
+            answer = await http.request(_method(route), url, params=query, content=content, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SendError(f"{url} cannot be reached ({str(error) or type(error).__name__}): is the starter up?") from None
     if not answer.is_success:
@@ -109,9 +112,9 @@ async def result_of(client: Client, state: RequestState) -> ImageGenerationResul
 
 async def save(settings: Settings, image: StoredImage, file: Path) -> None:
     """Copy an image from the store to a file; raises `SendError`, `OSError`."""
-    data = await LocalBlobStore(settings.store.path).read(image_key(image.sha256))
+    data = await open_store(settings.store).read(image_key(image.sha256))
     if data is None:
-        raise SendError(f"the image {image.sha256} is not in {settings.store.path}: is that the worker's store.path?")
+        raise SendError(f"the image {image.sha256} is not in {settings.store.place}: is that the worker's store?")
     await asyncio.to_thread(file.write_bytes, data)
 
 

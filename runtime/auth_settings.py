@@ -95,6 +95,15 @@ class SignatureAuth(Section):
     """Seconds that a signature's timestamp may be off; within them no id is taken with another body."""
 
 
+class UrlTokenAuth(Section):
+    """A secret token in the URL, for callers that can set no header: the path's last segment, or `?token=`."""
+
+    kind: Literal["url_token"]
+    """A secret token in the URL, for callers that can set no header: the path's last segment, or `?token=`."""
+    secret: SecretRefs
+    """Reference to the token: URL-safe text, at least 16 characters."""
+
+
 class OutboundBasicAuth(BasicAuth):
     """HTTP Basic."""
 
@@ -116,13 +125,28 @@ class OutboundBearerAuth(BearerAuth):
     """Reference to the token."""
 
 
+class OutboundSignatureAuth(Section):
+    """A signature of the body as Standard Webhooks describes it; `webhook-id` is the `Idempotency-Key`."""
+
+    kind: Literal["signature"]
+    """A signature of the body as Standard Webhooks describes it; `webhook-id` is the `Idempotency-Key`."""
+    secret: SecretRef
+    """Reference to the signing secret, whsec_... or plain base64."""
+
+
 Auth = Annotated[NoAuth | OutboundBasicAuth | OutboundHeaderAuth | OutboundBearerAuth, Field(discriminator="kind")]
 """What we authenticate with where we are the caller."""
+
+CallbackAuth = Annotated[
+    NoAuth | OutboundBasicAuth | OutboundHeaderAuth | OutboundBearerAuth | OutboundSignatureAuth,
+    Field(discriminator="kind"),
+]
+"""What we authenticate callbacks with."""
 
 CallerAuth = Annotated[NoAuth | BasicAuth | HeaderAuth | BearerAuth | JwtAuth, Field(discriminator="kind")]
 """How our callers authenticate."""
 
 WebhookAuth = Annotated[
-    NoAuth | BasicAuth | HeaderAuth | BearerAuth | JwtAuth | SignatureAuth, Field(discriminator="kind")
+    NoAuth | BasicAuth | HeaderAuth | BearerAuth | JwtAuth | SignatureAuth | UrlTokenAuth, Field(discriminator="kind")
 ]
 """How a webhook's callers authenticate."""

@@ -18,7 +18,18 @@ from runtime.settings import Settings, StoreSettings
 CONFIG_VARIABLE = "ORCHESTRATOR_CONFIG"
 DEFAULT_FILE = Path("orchestrator.toml")
 SHORTEST_SIGNING_KEY = 16
-SECRET_KEYS = frozenset({"secret", "password", "public_key", "signing_key", "security_token"})
+SECRET_KEYS = frozenset(
+    {
+        "access_key_id",
+        "password",
+        "public_key",
+        "secret",
+        "secret_access_key",
+        "security_token",
+        "signing_key",
+        "webhook_secret",
+    }
+)
 """The keys that hold references to secrets."""
 
 
@@ -121,6 +132,8 @@ def _signing_key(store: StoreSettings) -> Iterator[str]:
 
 
 def _store_path(store: StoreSettings) -> Iterator[str]:
+    if store.kind != "local":
+        return
     # A directory that is not there yet is made in its nearest parent.
     nearest = next(path for path in (store.path, *store.path.absolute().parents) if path.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):

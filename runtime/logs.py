@@ -17,9 +17,9 @@ from runtime.redaction import redact
 from runtime.settings import LoggingSettings
 
 _EXCEPTION_LIMIT = 8000
-_QUIET = ("httpx", "httpcore", "hpack", "asyncio")
+_QUIET = ("httpx", "httpcore", "hpack", "asyncio", "odoorpc")
 
-_WORKFLOW_FIELDS = ("request_id", "cause", "step", "job_id")
+_WORKFLOW_FIELDS = ("request_id", "cause", "step", "job_id", "service", "signal")
 """What workflow code adds to its lines, which take the way of the standard library."""
 
 
@@ -32,7 +32,7 @@ def configure_logging(settings: LoggingSettings, *, stream: TextIO | None = None
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
     for name in _QUIET:
-        # Their lines name URLs, which may carry tokens.
+        # Their lines name URLs, which may carry tokens, or whole calls with their keys.
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     # The pipeline adds what these would otherwise append to the text of each message.
     activity.logger.activity_info_on_message = False

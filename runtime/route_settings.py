@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.requests import Envelope
-from runtime.auth_settings import Auth, NoAuth, WebhookAuth
+from runtime.auth_settings import CallbackAuth, NoAuth, WebhookAuth
+from runtime.record_settings import RecordSettings
 from runtime.retry_settings import CallbackRetrySettings
 from runtime.secrets import SecretRef, SecretRefs
 from runtime.settings_values import (
@@ -33,10 +34,10 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 class CallbackSettings(Section):
     """Where and how a route's outcomes are posted."""
 
-    path: CallbackPath
-    """Path on the Odoo, used where the request names no callback URL."""
-    auth: Auth = NoAuth()
-    """How we authenticate; for a shared secret use kind = "header"."""
+    path: CallbackPath | None = None
+    """Path on the Odoo, used where the request names no callback URL; only dialect `odoo_action` needs none."""
+    auth: CallbackAuth = NoAuth()
+    """How we authenticate; for a shared secret use kind = "header", for a signature of the body "signature"."""
     envelope: Envelope | None = None
     """plain or jsonrpc. Not set = what the dialect says."""
     security_token: SecretRef | None = None
@@ -99,13 +100,24 @@ class RouteSettings(Section):
     """The Odoo that the outcomes go to."""
     services: tuple[Name, ...] = Field(min_length=1)
     """Image services in order of preference; the first is used unless the request asks for another."""
+    failover: Literal["unless_named", "always", "never"] = "unless_named"
+    """When the next of them is tried because one is overloaded, unreachable or has an open circuit: unless the request
+    named its service, always, or never. Only services that can honour the request are."""
+    failover_attempts: int = Field(default=2, ge=1, le=100)
+    """Failures at one service until the next is tried."""
+    fairness: Literal["user", "odoo"] = "user"
+    """Who shares a service's capacity in equal portions: the users of an Odoo, or the Odoos."""
+    priority: int = Field(default=3, ge=1, le=5)
+    """1 (first) to 5, where the request does not say so itself (X-Request-Priority: interactive, normal or bulk)."""
     service_names: dict[str, Name] = Field(default={})
     """What requests call a service (COMFY_UI, FLUX; upper and lower case are equal) -> the configured service."""
     auth: WebhookAuth = NoAuth()
     """How Odoo authenticates."""
     security_token: SecretRefs | None = None
     """Reference to the token that must stand in the bodies of dialect `endpoint`. Not set = not checked."""
-    callback: CallbackSettings
+    callback: CallbackSettings = CallbackSettings()
     """The way back."""
+    record: RecordSettings | None = None
+    """Dialect `odoo_action`: what the records mean that Odoo's own webhooks name."""
     park_s: float = Field(default=30 * 86_400.0, gt=0, le=365 * 86_400)
     """Seconds a dead letter waits for a decision before it expires."""

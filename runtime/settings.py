@@ -6,7 +6,6 @@ The Temporal connection is not here: it is `temporalio.envconfig`'s (TEMPORAL_AD
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -15,24 +14,32 @@ from runtime.auth_settings import (
     Auth,
     BasicAuth,
     BearerAuth,
+    CallbackAuth,
     CallerAuth,
     HeaderAuth,
     JwtAuth,
     NoAuth,
+    OutboundSignatureAuth,
     SignatureAuth,
+    UrlTokenAuth,
     WebhookAuth,
 )
+from runtime.odoo_settings import OdooRpcSettings, OdooSettings
+from runtime.reconciliation_settings import ReconcileSettings, ReconciliationSettings
+from runtime.record_settings import RecordSettings, WriteBack
 from runtime.retry_settings import CallbackRetrySettings, RetrySettings
 from runtime.route_settings import CallbackSettings, ResponseSettings, RouteSettings
-from runtime.secrets import SecretRef
+from runtime.service_settings import ServiceSettings
 from runtime.settings_checks import disagreements
 from runtime.settings_values import BindAddress, HttpUrl, Name, Section
+from runtime.store_settings import StoreSettings
 
 __all__ = [
     "ApiSettings",
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "CallbackAuth",
     "CallbackRetrySettings",
     "CallbackSettings",
     "CallerAuth",
@@ -40,7 +47,12 @@ __all__ = [
     "JwtAuth",
     "LoggingSettings",
     "NoAuth",
+    "OdooRpcSettings",
     "OdooSettings",
+    "OutboundSignatureAuth",
+    "ReconcileSettings",
+    "ReconciliationSettings",
+    "RecordSettings",
     "ResponseSettings",
     "RetrySettings",
     "RouteSettings",
@@ -50,8 +62,10 @@ __all__ = [
     "SignatureAuth",
     "StarterSettings",
     "StoreSettings",
+    "UrlTokenAuth",
     "WebhookAuth",
     "WorkerSettings",
+    "WriteBack",
 ]
 
 
@@ -100,17 +114,6 @@ class WorkerSettings(Section):
     """Address for the worker's Prometheus metrics, such as 127.0.0.1:9464. Not set = none."""
 
 
-class StoreSettings(Section):
-    """Where images are kept."""
-
-    kind: Literal["local"] = "local"
-    """The back end."""
-    path: Path = Path("var/images")
-    """The directory of the local back end, shared by all starters and workers."""
-    signing_key: SecretRef | None = None
-    """Reference to the key that signs image URLs (at least 16 characters); needed as soon as images travel as URLs."""
-
-
 class LoggingSettings(Section):
     """Logs."""
 
@@ -118,55 +121,6 @@ class LoggingSettings(Section):
     """json, console (for people), or auto: console on a terminal."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is written."""
-
-
-class OdooSettings(Section):
-    """One Odoo database that callbacks go to."""
-
-    database: str = Field(min_length=1, max_length=255)
-    """Database name, as operators see it."""
-    base_url: HttpUrl
-    """Where its callbacks are sent."""
-    rate_per_second: float | None = Field(default=None, gt=0, le=10_000)
-    """Most callbacks a second, enforced by the Temporal server. Not set = unlimited."""
-
-
-class ServiceSettings(Section):
-    """One image-service account."""
-
-    kind: Literal["openai", "flux_lora"]
-    """The protocol."""
-    base_url: HttpUrl
-    """Where the service is."""
-    auth: Auth = NoAuth()
-    """How we authenticate."""
-    model: str | None = None
-    """Model to ask for where the request names none (openai: always needed by most services)."""
-    paid: bool = True
-    """Whether a call costs money: decides what happens when its outcome is unknown."""
-    on_outcome_unknown: Literal["fail", "retry_once", "always"] | None = None
-    """When a call's outcome is unknown: fail (dead letter), retry_once, always. Not set: fail if paid, else always."""
-    fields: dict[str, str] = Field(default={})
-    """flux_lora: other names of the request's fields, as text_prompt = "prompt"; an empty name leaves the field out."""
-    default_width: int = Field(default=1024, ge=16, le=8192)
-    """Pixels, where the request names no size."""
-    default_height: int = Field(default=1024, ge=16, le=8192)
-    """Pixels, where the request names no size."""
-    artifact_hosts: tuple[str, ...] = ()
-    """Hosts images may be downloaded from beside the service's own, as cdn.example or *.cdn.example."""
-    allow_private_hosts: bool = False
-    """Whether downloads may go to private or loopback addresses (services on the own network)."""
-    image_limit: int = Field(default=32 * 2**20, ge=1024, le=256 * 2**20)
-    """Largest image in bytes."""
-    rate_per_second: float | None = Field(default=None, gt=0, le=10_000)
-    """Most calls a second over all workers, enforced by the Temporal server. Not set = unlimited."""
-    retry: RetrySettings = RetrySettings()
-    """Retries of the image call."""
-
-    @property
-    def unknown_policy(self) -> Literal["fail", "retry_once", "always"]:
-        """What to do after a call whose outcome is unknown."""
-        return self.on_outcome_unknown or ("fail" if self.paid else "always")
 
 
 class Settings(Section):
@@ -177,6 +131,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     store: StoreSettings = StoreSettings()
     logging: LoggingSettings = LoggingSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     odoos: dict[Name, OdooSettings] = Field(default={})
     """The Odoo databases, by name."""
     services: dict[Name, ServiceSettings] = Field(default={})

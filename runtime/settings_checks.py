@@ -7,22 +7,20 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from contracts.dialects import DIALECTS
+from runtime.record_checks import record_disagreements
+from runtime.service_checks import service_disagreements
+from runtime.store_settings import store_disagreements
 from runtime.suggestions import suggestion
 
 if TYPE_CHECKING:
-    from runtime.settings import RouteSettings, ServiceSettings, Settings
+    from runtime.settings import RouteSettings, Settings
 
 
 def disagreements(settings: Settings) -> list[str]:
     """Every contradiction between the sections."""
-    problems = [line for name, service in settings.services.items() for line in _service(name, service)]
+    problems = [line for name, service in settings.services.items() for line in service_disagreements(name, service)]
     problems += [line for name, route in settings.routes.items() for line in _route(name, route, settings)]
-    return [*problems, *_path_clashes(settings.routes)]
-
-
-def _service(name: str, service: ServiceSettings) -> Iterator[str]:
-    if service.fields and service.kind != "flux_lora":
-        yield f"services.{name}.fields: only kind flux_lora has them; remove it"
+    return [*problems, *_path_clashes(settings.routes), *store_disagreements(settings)]
 
 
 def _route(name: str, route: RouteSettings, settings: Settings) -> Iterator[str]:
@@ -31,6 +29,7 @@ def _route(name: str, route: RouteSettings, settings: Settings) -> Iterator[str]
     yield from _services(where, route, settings)
     yield from _tokens(where, route)
     yield from _paths(where, route)
+    yield from record_disagreements(where, route, settings)
     yield from _repeated(f"{where}.methods", route.methods)
     if route.callback.images == "url" and settings.store.signing_key is None:
         yield f"{where}.callback.images: url needs a store.signing_key"

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.dialects import DIALECTS
+from contracts.dialects.odoo_action import is_model_name
 from runtime.suggestions import suggestion
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -21,6 +22,7 @@ WEBHOOK_ID = r"^[A-Za-z0-9_-]{1,128}$"
 WEBHOOK_PATH = r"^/?[^\s?#/][^\s?#]*$"
 CALLBACK_PATH = r"^/[^\s?#]*$"
 HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+FIELD_NAME = r"^[a-z_][a-z0-9_]{0,62}$"
 HEADER_VALUE = r"^[\t\x20-\x7e]*$"
 
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
@@ -32,6 +34,7 @@ PATTERNS = {
     WEBHOOK_PATH: "must be a path without blanks, ? and #, as influencegen/generate",
     CALLBACK_PATH: "must be a path that begins with / and has no blanks, ? and #",
     HEADER_NAME: "must be a header name, as X-Api-Key",
+    FIELD_NAME: "must be the technical name of a field, as x_prompt",
     HEADER_VALUE: "must be printable ASCII on one line",
 }
 """What each pattern asks for, in words."""
@@ -89,6 +92,12 @@ def _rate_limit(value: str) -> str:
     return value
 
 
+def _model(value: str) -> str:
+    if not is_model_name(value):
+        raise ValueError("must be the technical name of a model, as res.partner")
+    return value
+
+
 def _known_dialect(value: str) -> str:
     if value not in DIALECTS:
         raise ValueError(f"unknown dialect; {suggestion(value, DIALECTS)}")
@@ -130,6 +139,12 @@ Network = Annotated[str, AfterValidator(_network), Field(json_schema_extra={"for
 
 RateLimit = Annotated[str, AfterValidator(_rate_limit), Field(json_schema_extra={"format": "rate"})]
 """So many in so long."""
+
+FieldName = Annotated[str, Field(pattern=FIELD_NAME)]
+"""The technical name of a field of Odoo."""
+
+ModelName = Annotated[str, AfterValidator(_model), Field(json_schema_extra={"format": "model"})]
+"""The technical name of a model of Odoo."""
 
 DialectName = Annotated[str, AfterValidator(_known_dialect), Field(json_schema_extra={"enum": sorted(DIALECTS)})]
 """A body dialect."""

@@ -19,6 +19,7 @@ from starter.health import Health
 from starter.images import SignedImages
 from starter.intake.webhooks import WebhookFront
 from starter.metrics import StarterMetrics
+from starter.provider_webhooks import ProviderWebhooks
 from starter.wire import n8n_answers
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ def create_app(settings: Settings, client: Client, blobs: BlobStore) -> Starlett
         Route("/shadow/{route}/callback", features.shadow_callbacks.answer, methods=["POST"]),
         *RequestsApi(settings, client).routes(),
         *ListenersApi(settings, features.listeners).routes(),
+        *ProviderWebhooks(settings, client).routes(),
     ]
     app = Starlette(
         routes=routes, exception_handlers={ClientDisconnect: _left, Exception: _crashed}, lifespan=features.lifespan

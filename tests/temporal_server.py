@@ -39,3 +39,8 @@ async def connected(address: str) -> Client:
             return await Client.connect(address, data_converter=DATA_CONVERTER)
         except RuntimeError:
             await asyncio.sleep(0.1)
+
+
+async def unconnected() -> Client:
+    """A client of no server, for what is built with one and does not call it."""
+    return await Client.connect("127.0.0.1:1", lazy=True)

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.image_account import ImageAccountWorkflow
 from workflows.image_generation import ImageGenerationWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.store_retention import StoreRetentionWorkflow
 
-WORKFLOWS: tuple[type, ...] = (ImageGenerationWorkflow,)
+WORKFLOWS: tuple[type, ...] = (
+    ImageGenerationWorkflow,
+    ImageAccountWorkflow,
+    StoreRetentionWorkflow,
+    ReconciliationWorkflow,
+)
 
 
 def sandbox() -> SandboxedWorkflowRunner:
     """The sandbox; what is pure passes through it, which saves its import per workflow."""
-    pure = ("contracts", "workflows.details")
+    pure = ("contracts", "workflows.details", "workflows.account_details")
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*pure))
 
 
-__all__ = ["WORKFLOWS", "ImageGenerationWorkflow", "sandbox"]
+__all__ = [
+    "WORKFLOWS",
+    "ImageAccountWorkflow",
+    "ImageGenerationWorkflow",
+    "ReconciliationWorkflow",
+    "StoreRetentionWorkflow",
+    "sandbox",
+]

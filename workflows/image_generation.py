@@ -14,10 +14,20 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from contracts import names
 from contracts.decisions import Decision, Parked, Redrive, Status, Step, edited
 from contracts.errors import Ending, Failure, FailureClass, Retry, make_failure
-from contracts.requests import DeliverInput, ImageGenerationInput, ImageGenerationResult, ImageOutcome, Outcome, Stage
+from contracts.requests import (
+    DeliverInput,
+    GeneratedImages,
+    ImageGenerationInput,
+    ImageGenerationResult,
+    ImageOutcome,
+    ImageRequest,
+    Outcome,
+    Stage,
+)
 from workflows import record, steps
 from workflows.decision_desk import DecisionDesk
 from workflows.details import render
+from workflows.generating import Studio, other_seed
 
 LOG_LIMIT = 60  # lines of a request's own log
 
@@ -48,6 +58,8 @@ class ImageGenerationWorkflow(DecisionDesk):
         self._telling: asyncio.Task[None] | None = None
         self._result: ImageGenerationResult | None = None
         self._log: tuple[str, ...] = ()
+        self._completed = False
+        self._studio = Studio(order, self._note)
 
     @workflow.run
     async def run(self, order: ImageGenerationInput) -> ImageGenerationResult:
@@ -76,17 +88,36 @@ class ImageGenerationWorkflow(DecisionDesk):
             self._apply(decision)
 
     async def _try_generating(self) -> ImageOutcome:
-        if self._request is None:
-            problem = self._order.problem or "the request is empty"
-            return ImageOutcome(failure=make_failure(FailureClass.INVALID_REQUEST, problem))
-        call = steps.generate_input(self._order, self._request, self._service, self._generation)
         try:
-            generated = await steps.generate(call)
+            problem = await self._complete()
+            if self._request is None or problem is not None:
+                return _rejected(problem or self._order.problem or "the request is empty")
+            generated = await self._make(self._request)
         except steps.StepFailedError as failed:
-            self._note(f"{self._service} failed: {failed.failure.failure}: {failed.failure.message}")
             return ImageOutcome(failure=failed.failure)
         self._note(f"{generated.service} made {len(generated.images)} image(s), stored as {generated.images[0].sha256}")
         return ImageOutcome(generated=generated)
+
+    async def _complete(self) -> str | None:
+        """Read from Odoo's record what the webhook did not carry; returns the problem that rejects the request."""
+        if self._order.record is None or self._completed:
+            return None
+        read = await steps.read_record(self._order, self._order.record)
+        self._request, self._completed = read.request, True
+        self._note(f"read {self._order.record.model} {self._order.record.record_id} from Odoo {self._order.odoo}")
+        return read.problem
+
+    async def _make(self, request: ImageRequest) -> GeneratedImages:
+        for _ in range(self._order.policies.reseeds):
+            try:
+                return await self._studio.make(request, self._service, self._generation)
+            except steps.StepFailedError as failed:
+                if not failed.failure.output_refused:
+                    raise
+            self._generation += 1
+            request = other_seed(request)
+            self._note(f"the finished image was refused: made again with seed {request.seed}")
+        return await self._studio.make(request, self._service, self._generation)
 
     def _apply(self, redrive: Redrive) -> None:
         if self._request is not None:
@@ -106,7 +137,8 @@ class ImageGenerationWorkflow(DecisionDesk):
 
     async def _first_delivery(self, letter: DeliverInput) -> Failure | None:
         # Only an input that is in the history keeps its expiry when a worker dies half-way.
-        if self._order.policies.quick_callback and letter.delivery.images == "inline":
+        quick = self._order.policies.quick_callback and letter.record is None
+        if quick and letter.delivery.images == "inline":
             try:
                 await steps.deliver_quickly(letter)
             except steps.StepFailedError as failed:
@@ -253,6 +285,10 @@ class ImageGenerationWorkflow(DecisionDesk):
             result=self._result,
             log=self._log,
         )
+
+
+def _rejected(problem: str) -> ImageOutcome:
+    return ImageOutcome(failure=make_failure(FailureClass.INVALID_REQUEST, problem))
 
 
 def _ending(outcome: ImageOutcome) -> Outcome:

@@ -19,6 +19,11 @@ def moved(stage: Stage) -> None:
     workflow.upsert_search_attributes([attributes.STAGE.value_set(stage)])
 
 
+def served_by(service: str) -> None:
+    """Another service was asked."""
+    workflow.upsert_search_attributes([attributes.SERVICE.value_set(service)])
+
+
 def parked(why: Parked) -> None:
     """The request became a dead letter."""
     workflow.upsert_search_attributes(

@@ -25,7 +25,11 @@ from contracts.requests import (
     ImageGenerationInput,
     ImageOutcome,
     ImageRequest,
+    JobFinished,
     JobInput,
+    ReadRecordInput,
+    RecordRead,
+    RecordReference,
 )
 
 QUICK_S = 3.0
@@ -47,8 +51,13 @@ class StepFailedError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def generate_input(order: ImageGenerationInput, request: ImageRequest, service: str, generation: int) -> GenerateInput:
-    """The call that makes the images of one generation."""
+def generate_input(
+    order: ImageGenerationInput, request: ImageRequest, service: str, generation: int, *, failover: bool
+) -> GenerateInput:
+    """The call that makes the images of one generation; with `failover` it gives up early, another service waits."""
+    policy, early = order.policies.generate, order.policies.failover_attempts
+    if failover and early is not None:
+        policy = policy.model_copy(update={"attempts": min(policy.attempts or early, early)})
     return GenerateInput(
         reference=order.reference,
         route=order.route,
@@ -57,8 +66,11 @@ def generate_input(order: ImageGenerationInput, request: ImageRequest, service: 
         # The first generation is shared with an expired run of the same id, so that it is not paid for again.
         store_key=order.store_key if generation == 1 else run_store_key(order.store_key, workflow.info().run_id),
         generation=generation,
-        policy=order.policies.generate,
+        policy=policy,
         traceparent=order.traceparent,
+        workflow_id=workflow.info().workflow_id,
+        failover=failover,
+        odoo=order.odoo,
     )
 
 
@@ -84,46 +96,83 @@ def letter(order: ImageGenerationInput, outcome: ImageOutcome, number: int) -> D
         ),
         policy=policies.deliver,
         traceparent=order.traceparent,
+        record=order.record,
     )
 
 
-async def generate(call: GenerateInput) -> GeneratedImages:
-    """Have the images made and stored; raises `StepFailedError`."""
-    made = await _execute(names.GENERATE, call, Generation, call.policy, _images(call, "make the image"))
-    if made.generated is not None:
-        return made.generated
+async def read_record(order: ImageGenerationInput, record: RecordReference) -> RecordRead:
+    """Complete the request from its record in Odoo; raises `StepFailedError`."""
+    call = ReadRecordInput(
+        reference=order.reference,
+        route=order.route,
+        odoo=order.odoo,
+        record=record,
+        request=order.request,
+        policy=order.policies.deliver,
+        traceparent=order.traceparent,
+    )
+    where = {"task_queue": names.callbacks_queue(order.odoo), "summary": f"read {record.model} from Odoo {order.odoo}"}
+    return await _execute(names.READ_RECORD, call, RecordRead, call.policy, where)
+
+
+async def submit(call: GenerateInput) -> Generation:
+    """Have the images made and stored, or taken as a job; raises `StepFailedError`."""
+    where = {"task_queue": names.images_queue(call.service), "summary": f"{call.service}: make the image"}
+    return await _execute(names.GENERATE, call, Generation, call.policy, where)
+
+
+def job_input(call: GenerateInput, made: Generation) -> JobInput:
+    """The job that a submit led to; raises `StepFailedError` where it led to nothing."""
     if made.job is None:
         raise StepFailedError(make_failure(FailureClass.INTERNAL, "the generation returned neither images nor a job"))
-    return await _collect(JobInput(call=call, job=made.job))
+    return JobInput(call=call, job=made.job)
 
 
-async def _collect(job: JobInput) -> GeneratedImages:
-    call = job.call
-    try:
-        return await _execute(names.COLLECT, job, GeneratedImages, call.policy, _images(call, "collect the image"))
-    except BaseException as error:
-        if is_cancelled_exception(error):
-            await _cancel(job)
-        raise
+async def collect(job: JobInput) -> GeneratedImages:
+    """Wait for a job and store its images in one step, as requests from before 0.2.0 do; raises `StepFailedError`."""
+    service = job.call.service
+    where = {"task_queue": names.images_queue(service), "summary": f"{service}: collect the image"}
+    return await _execute(names.COLLECT, job, GeneratedImages, job.call.policy, where)
 
 
-async def _cancel(job: JobInput) -> None:
+async def poll(job: JobInput) -> JobFinished:
+    """Wait until the service has finished the job; raises `StepFailedError`."""
+    return await _execute(names.POLL, job, JobFinished, job.call.policy, _at_no_cost(job, "wait for the job"))
+
+
+async def store(job: JobInput) -> GeneratedImages:
+    """Download and store what a job has made; raises `StepFailedError`."""
+    return await _execute(names.STORE, job, GeneratedImages, job.call.policy, _at_no_cost(job, "store the image"))
+
+
+async def cancel_job(job: JobInput) -> None:
+    """Cancel a job at its service, as far as that can be had in a minute."""
     try:
         await workflow.execute_activity(
             names.CANCEL_JOB,
             job,
-            task_queue=names.images_queue(job.call.service),
             schedule_to_close_timeout=timedelta(seconds=CANCEL_S),
-            summary=f"{job.call.service}: cancel the job",
+            **_at_no_cost(job, "cancel the job"),
         )
     except ActivityError:
         lost = {"request_id": job.call.reference.request_id, "job_id": job.job.job_id}
         workflow.logger.warning("job_not_cancelled", extra=lost)
 
 
+def _at_no_cost(job: JobInput, what: str) -> dict[str, Any]:
+    service = job.call.service
+    return {"task_queue": names.jobs_queue(service), "summary": f"{service}: {what}"}
+
+
 async def deliver(call: DeliverInput) -> None:
     """Post the outcome until Odoo takes it; raises `StepFailedError`."""
-    where = {"task_queue": names.callbacks_queue(call.odoo), "summary": f"post the outcome to Odoo {call.odoo}"}
+    where: dict[str, Any] = {
+        "task_queue": names.callbacks_queue(call.odoo),
+        "summary": f"post the outcome to Odoo {call.odoo}",
+    }
+    # A post that is still on its way when the next outcome is sent could be applied after it.
+    if workflow.patched("2026-11-await-callback"):
+        where["cancellation_type"] = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     await _execute(names.DELIVER, call, DeliveryReceipt, call.policy, where)
 
 
@@ -145,11 +194,6 @@ async def pause(retry_after_s: float | None, policy: StepPolicy) -> None:
     """Wait as long as Odoo asked, or the first delay of the policy, before the callback is tried in earnest."""
     delay = retry_after_s if retry_after_s is not None else backoff_s(policy, 1, workflow.random().random())
     await workflow.sleep(min(delay, policy.deadline_s), summary="before the callback is tried again")
-
-
-def _images(call: GenerateInput, what: str) -> dict[str, Any]:
-    queue = names.images_queue(call.service)
-    return {"task_queue": queue, "summary": f"{call.service}: {what}"}
 
 
 async def _execute(activity: str, call: Frozen, result: type[_T], policy: StepPolicy, where: dict[str, Any]) -> _T:

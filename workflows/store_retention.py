@@ -1,4 +1,4 @@
-"""The workflow `store-retention`: one sweep of the store, started by a schedule."""
+"""The workflow `store-retention`: one sweep of the store, started by a schedule, and the ledger put together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from temporalio.common import RetryPolicy
 
 from contracts import names
 from contracts.retention import SweepOrder, SweepReport
+from contracts.spend import CompactLedgerInput
 
-LONGEST = timedelta(hours=22)
+LONGEST = timedelta(hours=21)
 """For all attempts of a sweep together: it has ended before the next one is due."""
 HEARTBEAT = timedelta(minutes=3)
 
@@ -32,4 +33,18 @@ class StoreRetentionWorkflow:
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10)),
             summary="dry run of a sweep" if order.dry_run else "sweep the store",
         )
+        if not order.dry_run:
+            await self._compact_ledger()
         return report
+
+    @staticmethod
+    async def _compact_ledger() -> None:
+        await workflow.execute_activity(
+            names.COMPACT_LEDGER,
+            CompactLedgerInput(),
+            task_queue=names.MAINTENANCE_QUEUE,
+            schedule_to_close_timeout=timedelta(hours=1),
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=10)),
+            summary="put the spend ledger's finished days together",
+        )

@@ -10,6 +10,7 @@ from contracts.dialects.base import CallbackFacts, DeliveredImage, Dialect
 from contracts.dialects.correlation import CorrelationDialect
 from contracts.dialects.endpoint import EndpointDialect
 from contracts.dialects.event import EventDialect
+from contracts.dialects.odoo_action import OdooActionDialect
 from contracts.dialects.request import RequestDialect
 
 _ALL: tuple[Dialect, ...] = (
@@ -18,8 +19,14 @@ _ALL: tuple[Dialect, ...] = (
     RequestDialect(),
     AdapterDialect(),
     EndpointDialect(),
+    OdooActionDialect(),
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})
 
-__all__ = ["DIALECTS", "CallbackFacts", "DeliveredImage", "Dialect"]
+CALLBACK_DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {name: dialect for name, dialect in DIALECTS.items() if name != OdooActionDialect.name}
+)
+"""Those whose outcomes are posted to Odoo; the others' are written to a record by RPC."""
+
+__all__ = ["CALLBACK_DIALECTS", "DIALECTS", "CallbackFacts", "DeliveredImage", "Dialect"]

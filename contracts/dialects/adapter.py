@@ -17,6 +17,7 @@ from contracts.dialects.base import (
     make_intake,
     make_reference,
     read_request,
+    spend_facts,
     without_none,
 )
 from contracts.dialects.fields import FieldReader, as_custom
@@ -64,16 +65,17 @@ class AdapterDialect:
     def render_success(
         self,
         reference: RequestReference,
-        generated: GeneratedImages,  # noqa: ARG002 - each image speaks for itself
+        generated: GeneratedImages,
         images: Sequence[DeliveredImage],
         facts: CallbackFacts,
     ) -> dict[str, JsonValue]:
         """All images."""
+        spent = spend_facts(generated)
         return {
             "request_id": reference.request_id,
             "status": "success",
             "images": [
-                _image(image, _file_name(reference.request_id, number, image.extension))
+                _image(image, _file_name(reference.request_id, number, image.extension), spent)
                 for number, image in enumerate(images, start=1)
             ],
             "n8n_execution_id": facts.execution_id,
@@ -97,12 +99,12 @@ def _number(read: FieldReader, name: str) -> str | None:
     return None if number is None else str(number)
 
 
-def _image(delivered: DeliveredImage, file_name: str) -> dict[str, JsonValue]:
+def _image(delivered: DeliveredImage, file_name: str, spent: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     return {
         **without_none({"image_url": delivered.url, "image_data_b64": delivered.base64}),
         "filename": file_name,
         "content_type": delivered.image.media_type,
-        "metadata": image_facts(delivered.image),
+        "metadata": {**image_facts(delivered.image), **spent},
     }
 
 

@@ -167,6 +167,24 @@ def image_facts(image: StoredImage) -> dict[str, JsonValue]:
     )
 
 
+def spend_facts(generated: GeneratedImages) -> dict[str, JsonValue]:
+    """Which service made the images, what they cost and what it could not honour, for the dialects' metadata.
+
+    Nothing where nothing of it can matter to Odoo, so that bodies stay what n8n sent.
+    """
+    cost, warnings = generated.cost, generated.warnings
+    if not (cost or warnings or generated.tried):
+        return {}
+    return without_none(
+        {
+            "service": generated.service,
+            "cost": f"{cost.amount:f}" if cost else None,
+            "currency": cost.currency if cost else None,
+            "warnings": list(warnings) if warnings else None,
+        }
+    )
+
+
 def without_none(fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """The fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}

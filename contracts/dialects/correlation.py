@@ -17,6 +17,7 @@ from contracts.dialects.base import (
     make_reference,
     queued,
     read_request,
+    spend_facts,
     without_none,
 )
 from contracts.dialects.fields import FieldReader
@@ -72,6 +73,7 @@ class CorrelationDialect:
             "metadata": {
                 **image_facts(first.image),
                 **without_none({"model": generated.model, "imageCount": image_count(generated)}),
+                **spend_facts(generated),
             },
         }
 

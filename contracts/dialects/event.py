@@ -16,6 +16,7 @@ from contracts.dialects.base import (
     make_reference,
     queued,
     read_request,
+    spend_facts,
     without_none,
 )
 from contracts.dialects.fields import FieldReader
@@ -76,7 +77,7 @@ class EventDialect:
             **_names(reference),
             "status": "completed",
             **without_none({"imageUrl": first.url, "imageData": first.base64}),
-            "imageMetadata": without_none(metadata),
+            "imageMetadata": {**without_none(metadata), **spend_facts(generated)},
             "hashValue": first.image.sha256,
         }
 

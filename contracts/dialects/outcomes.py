@@ -17,6 +17,7 @@ _IDS: Mapping[str, str] = MappingProxyType(
         "request": "request_id",
         "adapter": "request_id",
         "endpoint": "ai_generation_request_id",
+        "odoo_action": "request_id",
     }
 )
 _INLINE = ("imageData", "image_data", "image_data_b64")

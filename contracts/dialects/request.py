@@ -16,6 +16,7 @@ from contracts.dialects.base import (
     make_intake,
     make_reference,
     read_request,
+    spend_facts,
     without_none,
 )
 from contracts.dialects.fields import FieldReader
@@ -73,7 +74,7 @@ class RequestDialect:
             "request_id": reference.request_id,
             "status": "completed",
             **without_none({"image_url": first.url, "image_data": first.base64}),
-            "metadata": without_none(metadata),
+            "metadata": {**without_none(metadata), **spend_facts(generated)},
         }
 
     def render_failure(

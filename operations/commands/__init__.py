@@ -10,12 +10,17 @@ from operations.commands.conformance import conformance
 from operations.commands.dead_letters import dead_letters
 from operations.commands.demo import demo
 from operations.commands.import_n8n import import_n8n
+from operations.commands.limits import limits
 from operations.commands.listen import listen
 from operations.commands.processes import starter, worker
+from operations.commands.reconcile import reconcile
 from operations.commands.replay import replay
 from operations.commands.requests import cancel, status
 from operations.commands.send import send
+from operations.commands.services import services
 from operations.commands.shadow import shadow
+from operations.commands.spend import spend
+from operations.commands.store import store
 from operations.commands.tests import test
 from operations.commands.up import up
 
@@ -29,9 +34,14 @@ COMMANDS: tuple[click.Command, ...] = (
     status,
     cancel,
     dead_letters,
+    limits,
+    spend,
     config,
+    services,
     listen,
     shadow,
+    store,
+    reconcile,
     import_n8n,
     replay,
     conformance,

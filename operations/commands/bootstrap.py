@@ -6,6 +6,7 @@ import click
 
 from contracts import search_attributes
 from operations.console import Context, json_option, print_json, run, say
+from operations.schedules import RECURRING, ensure_schedules
 from runtime.bootstrap import RETENTION_DAYS
 from runtime.bootstrap import bootstrap as prepare
 
@@ -14,13 +15,15 @@ from runtime.bootstrap import bootstrap as prepare
 @json_option
 @click.pass_obj
 def bootstrap(context: Context, *, as_json: bool) -> None:
-    """Register the search attributes and keep closed requests for 30 days. Safe to repeat."""
+    """Register the search attributes and schedules, and keep closed requests for 30 days. Safe to repeat."""
     run(_bootstrap(context, as_json=as_json))
 
 
 async def _bootstrap(context: Context, *, as_json: bool) -> None:
+    settings = context.settings()
     client = await context.client()
     registered = await prepare(client)
+    created = await ensure_schedules(client, settings)
     if as_json:
         print_json(
             {
@@ -28,6 +31,8 @@ async def _bootstrap(context: Context, *, as_json: bool) -> None:
                 "registered": list(registered),
                 "search_attributes": [key.name for key in search_attributes.ALL],
                 "retention_days": RETENTION_DAYS,
+                "schedules": [job.workflow for job in RECURRING],
+                "schedules_created": list(created),
             }
         )
         return

@@ -83,7 +83,7 @@ def _show(context: Context, settings: Settings) -> None:
 def _surroundings(context: Context, settings: Settings) -> dict[str, object]:
     return {
         "configuration": config_path(context.config) or "no file; defaults and environment",
-        "image store": settings.store.path,
+        "image store": settings.store.place,
         "Temporal": f"{address()}, namespace {namespace()}",
     }
 

@@ -8,8 +8,9 @@ import click
 
 from operations.console import Context, err, json_option, print_json, run, stop_on_signals
 from operations.local_stack import LocalStack, configured_stack, curl_line, local_stack
+from operations.schedules import ensure_schedules
 from operations.supervisor import StartError
-from runtime.configuration import config_path
+from runtime.configuration import config_path, load_settings
 
 
 @click.command("up")
@@ -40,6 +41,7 @@ async def _up(context: Context, data: Path, *, usual_ports: bool, as_json: bool)
         local = local_stack(data, usual_ports=usual_ports)
     try:
         await local.stack.start(local.stand_ins, lambda name: err.print(f"{name} is up"))
+        await ensure_schedules(local.stack.client, load_settings(local.config))
         if as_json:
             print_json(_where(local))
         else:

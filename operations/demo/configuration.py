@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +73,13 @@ retry = {{ initial_s = 0.5, maximum_s = 5, timeout_s = 60 }}
 """
 
 _ROUTE = """
-[routes.{dialect}]
+[routes.{name}]
 path = "{path}"
 dialect = "{dialect}"
 odoo = "demo"
 services = {services}
 auth = {auth}
-callback = {{ path = "{callback}", auth = {{ kind = "header", name = "{header}", secret = "{secret}" }}, \
+callback = {{ path = "{callback}", auth = {callback_auth}, \
 retry = {{ initial_s = 0.5, maximum_s = 5 }}{extra} }}
 {more}"""
 
@@ -91,10 +92,20 @@ class DemoRoute:
     path: str
     services: tuple[str, ...]
     auth: str
-    """basic, header name or bearer."""
+    """basic, bearer or the name of a header."""
     callback: str
-    callback_header: str
+    callback_header: str | None
+    """None = callbacks are signed."""
     images: str = "inline"
+    carried: str = "callback"
+    """Name of the secret that callbacks of dialect `endpoint` carry in the body."""
+    called: str | None = None
+    """Its name where the dialect's is taken."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        return self.called or self.dialect
 
 
 ROUTES = (
@@ -136,7 +147,9 @@ ROUTES = (
 BASIC_USER = "odoo"
 
 
-def write_configuration(directory: Path, starter_port: int, stand_ins: StandIns) -> DemoFiles:
+def write_configuration(
+    directory: Path, starter_port: int, stand_ins: StandIns, routes: Sequence[DemoRoute] = ROUTES
+) -> DemoFiles:
     """Write configuration and fresh secrets below `directory`; secrets that are there already stay."""
     files = DemoFiles(directory.resolve())
     for name in SECRET_NAMES:
@@ -148,7 +161,7 @@ def write_configuration(directory: Path, starter_port: int, stand_ins: StandIns)
         store=files.directory / "images",
         **{name: files.reference(name) for name in SECRET_NAMES},
     )
-    files.config.write_text(text + "".join(_route(route, files) for route in ROUTES), encoding="utf-8")
+    files.config.write_text(text + "".join(_route(route, files) for route in routes), encoding="utf-8")
     return files
 
 
@@ -156,20 +169,21 @@ def _ensure_secret(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+        # Hexadecimal digits are base64 too, as a secret that signs must be; any other secret may look so.
+        path.write_text(f"whsec_{secrets.token_hex(24)}", encoding="utf-8")
 
 
 def _route(route: DemoRoute, files: DemoFiles) -> str:
     return _ROUTE.format(
+        name=route.name,
         dialect=route.dialect,
         path=route.path,
         services="[" + ", ".join(f'"{name}"' for name in route.services) + "]",
         auth=_auth(route.auth, files.reference("webhook")),
         callback=route.callback,
-        header=route.callback_header,
-        secret=files.reference("callback"),
+        callback_auth=_auth(route.callback_header or "signature", files.reference("callback")),
         extra=(', images = "url"' if route.images == "url" else "")
-        + (f', security_token = "{files.reference("callback")}"' if route.dialect == "endpoint" else ""),
+        + (f', security_token = "{files.reference(route.carried)}"' if route.dialect == "endpoint" else ""),
         more=f'security_token = "{files.reference("token")}"\n' if route.dialect == "endpoint" else "",
     )
 
@@ -177,6 +191,6 @@ def _route(route: DemoRoute, files: DemoFiles) -> str:
 def _auth(kind: str, secret: str) -> str:
     if kind == "basic":
         return f'{{ kind = "basic", user = "{BASIC_USER}", password = "{secret}" }}'
-    if kind == "bearer":
-        return f'{{ kind = "bearer", secret = "{secret}" }}'
+    if kind in {"bearer", "signature"}:
+        return f'{{ kind = "{kind}", secret = "{secret}" }}'
     return f'{{ kind = "header", name = "{kind}", secret = "{secret}" }}'

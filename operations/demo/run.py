@@ -40,7 +40,7 @@ class Tracked:
     @property
     def workflow_id(self) -> str:
         """The id of its workflow."""
-        return workflow_id(self.request.route.dialect, self.request.request_id)
+        return workflow_id(self.request.route.name, self.request.request_id)
 
 
 @dataclass(slots=True)

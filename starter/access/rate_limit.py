@@ -22,6 +22,7 @@ from runtime.settings import (
     NoAuth,
     Settings,
     SignatureAuth,
+    UrlTokenAuth,
     WebhookAuth,
 )
 from starter.wire import n8n_answers
@@ -108,8 +109,8 @@ def caller_of(auth: WebhookAuth, request: Request) -> str:
             return _credential(request.headers.get("authorization", ""))
         case JwtAuth():
             return _subject(request) or _address(request)
-        case SignatureAuth():
-            return "whoever signs"
+        case SignatureAuth() | UrlTokenAuth():
+            return "whoever has the secret"
         case NoAuth():
             return _address(request)
 

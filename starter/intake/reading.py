@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pydantic_core
 import structlog
@@ -19,8 +20,10 @@ from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
 from starter.access.authentication import equals_any
 from starter.intake.callback_origins import origin_problem
+from starter.intake.records import record_intake
+from starter.intake.repeats import UndatedPost, start_unless_repeated
 from starter.intake.starting import Started, StartResult, start
-from starter.intake.submission import CANONICAL_LIMIT, Submission, submission
+from starter.intake.submission import CANONICAL_LIMIT, CallerHints, Submission, submission
 from starter.wire import n8n_answers
 from starter.wire.bodies import too_large
 from starter.wire.refusals import RefusedError, Result
@@ -48,6 +51,8 @@ class Rehearsed:
     submission: Submission
     intake: Intake
     answer: Response
+    repeats_within_s: float | None = None
+    """Seconds in which an equal request is the same one; None where the id alone says which it is."""
 
 
 class WebhookIntake:
@@ -57,30 +62,48 @@ class WebhookIntake:
         self._settings = settings
         self._client = client
 
-    async def take(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Taken:
+    async def take(self, webhook: Webhook, body: Mapping[str, JsonValue], hints: CallerHints) -> Taken:
         """Start the request's workflow, once; raises `RefusedError`."""
-        rehearsed = self.rehearse(webhook, body, traceparent)
-        prepared, reference = rehearsed.submission, rehearsed.intake.reference
-        started = await self._start(prepared)
+        rehearsed = self.rehearse(webhook, body, hints)
+        prepared, started = await self._start(webhook, rehearsed, hints)
+        reference = prepared.input.reference
         if started.result is StartResult.OTHER:
             raise _conflict(reference.request_id)
         result = Result.ACCEPTED if started.result is StartResult.NEW else Result.DEDUPLICATED
         request_id = keyword(reference.request_id)
         return Taken(result, rehearsed.answer, request_id, prepared.workflow_id, started.run_id, reference)
 
-    def rehearse(self, webhook: Webhook, body: Mapping[str, JsonValue], traceparent: str | None) -> Rehearsed:
+    def rehearse(self, webhook: Webhook, body: Mapping[str, JsonValue], hints: CallerHints) -> Rehearsed:
         """Do everything but the start; raises `RefusedError`."""
-        intake = webhook.dialect.parse(without_secret(webhook, body))
+        intake, repeats_within_s = self._parsed(webhook, without_secret(webhook, body))
         _check_origin(webhook, intake)
-        prepared = submission(self._settings, webhook.name, intake, traceparent)
+        prepared = submission(self._settings, webhook.name, intake, hints)
         _check_size(prepared)
         answer = webhook.fixed_answer.to(webhook.dialect.acknowledge(intake.reference))
-        return Rehearsed(prepared, intake, answer)
+        return Rehearsed(prepared, intake, answer, repeats_within_s)
 
-    async def _start(self, prepared: Submission) -> Started:
-        request_id = prepared.input.reference.request_id
+    def _parsed(self, webhook: Webhook, body: Mapping[str, JsonValue]) -> tuple[Intake, float | None]:
+        record = webhook.settings.record
+        if record is None:
+            return webhook.dialect.parse(body), None
+        parsed = record_intake(record, body, self._settings.odoos[webhook.settings.odoo].database)
+        is_timed = parsed.intake.record is not None and not parsed.is_dated
+        return parsed.intake, record.repeat_window_s if is_timed else None
+
+    async def _start(self, webhook: Webhook, rehearsed: Rehearsed, hints: CallerHints) -> tuple[Submission, Started]:
+        prepared, request_id = rehearsed.submission, rehearsed.intake.reference.request_id
+        deadline_s, window_s = self._settings.starter.start_deadline_s, rehearsed.repeats_within_s
+
+        def under(other_id: str) -> Submission:
+            reference = rehearsed.intake.reference.model_copy(update={"request_id": other_id})
+            intake = rehearsed.intake.model_copy(update={"reference": reference})
+            return submission(self._settings, webhook.name, intake, hints)
+
         try:
-            return await start(self._client, prepared, self._settings.starter.start_deadline_s)
+            if window_s is None:
+                return prepared, await start(self._client, prepared, deadline_s)
+            post = UndatedPost(request_id, datetime.now(UTC), window_s)
+            return await start_unless_repeated(self._client, post, under, deadline_s)
         except TemporalUnreachableError as error:
             _log.warning("temporal_unavailable", request_id=keyword(request_id), reason=str(error))
         except RPCError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from contracts.names import MEMO_DIGEST, WORKFLOW, WORKFLOW_QUEUE
@@ -32,6 +33,8 @@ class Started:
     result: StartResult
     run_id: str | None
     """The new run, or the one that was there; None where Temporal does not tell."""
+    started_at: datetime | None = None
+    """When the run that was there began, by Temporal's clock."""
 
 
 async def start(client: Client, submission: Submission, deadline_s: float) -> Started:
@@ -40,13 +43,19 @@ async def start(client: Client, submission: Submission, deadline_s: float) -> St
     Raises `TemporalUnreachableError` where nothing is known to be durable, `RPCError` where Temporal refuses.
     """
     async with served_within(deadline_s):
-        try:
-            handle = await _start(client, submission)
-        except WorkflowAlreadyStartedError as taken:
-            digest = await _digest(client, submission.workflow_id, taken.run_id)
-            same = digest == submission.digest
-            return Started(StartResult.SAME if same else StartResult.OTHER, taken.run_id)
-        return Started(StartResult.NEW, handle.result_run_id)
+        return await start_or_compare(client, submission)
+
+
+async def start_or_compare(client: Client, submission: Submission) -> Started:
+    """The same without a deadline; raises what the client raises."""
+    try:
+        handle = await _start(client, submission)
+    except WorkflowAlreadyStartedError as taken:
+        there = await client.get_workflow_handle(submission.workflow_id, run_id=taken.run_id).describe()
+        digest = await there.memo_value(MEMO_DIGEST, None, type_hint=str)
+        same = digest == submission.digest
+        return Started(StartResult.SAME if same else StartResult.OTHER, taken.run_id, there.start_time)
+    return Started(StartResult.NEW, handle.result_run_id)
 
 
 async def _start(client: Client, submission: Submission) -> WorkflowHandle[Any, Any]:
@@ -61,10 +70,6 @@ async def _start(client: Client, submission: Submission) -> WorkflowHandle[Any, 
         search_attributes=submission.search_attributes,
         static_summary=submission.summary,
         static_details=submission.details,
+        # Activities inherit it: where a queue is held back, the server serves tenants in turn.
+        priority=Priority(priority_key=submission.input.priority, fairness_key=submission.input.tenant),
     )
-
-
-async def _digest(client: Client, workflow_id: str, run_id: str | None) -> str | None:
-    description = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
-    digest: str | None = await description.memo_value(MEMO_DIGEST, None, type_hint=str)
-    return digest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from contracts import search_attributes
+from contracts.capabilities import kinds_meant
 from contracts.dialects import DIALECTS
 from contracts.identity import content_digest, store_key, workflow_id
 from contracts.identity import traceparent as trace_or_derived
@@ -16,12 +18,29 @@ from contracts.policies import Policies
 from contracts.requests import ImageGenerationInput, Intake, Stage
 from contracts.search_attributes import keyword
 from runtime.settings import RouteSettings, Settings
+from starter.intake import capacity
 
 CANONICAL_LIMIT = 256 * 1024
 """Bytes that the workflow's input may have (contract 3.8)."""
 UNLIMITED = 2**62
 """The inline limit where no image URL can be signed."""
 _SUMMARY_LIMIT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHints:
+    """What a caller's headers say beside the body; none of it changes which request it is."""
+
+    traceparent: str | None = None
+    priority: str | None = None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> CallerHints:
+        """The hints of a request's headers."""
+        return cls(headers.get("traceparent"), headers.get(capacity.PRIORITY_HEADER))
+
+
+NO_HINTS = CallerHints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,8 @@ class Submission:
         return "\n".join(lines)
 
     def _target(self) -> str:
+        if self.input.record is not None:
+            return f"record `{self._shown(f'{self.input.record.model} {self.input.record.record_id}')}`"
         return "the callback URL of the request" if self.input.callback_url else "the route's callback path"
 
     @staticmethod
@@ -92,21 +113,21 @@ class Submission:
         return _printable(text)[:_SUMMARY_LIMIT].replace("`", "'")
 
 
-def submission(settings: Settings, route_name: str, intake: Intake, traceparent: str | None) -> Submission:
+def submission(settings: Settings, route_name: str, intake: Intake, hints: CallerHints = NO_HINTS) -> Submission:
     """What starts the workflow of `intake`, which came in on the route of that name."""
     digest = content_digest(intake.model_dump(mode="json"))
-    workflow_input = start_input(settings, route_name, intake, traceparent, digest)
+    workflow_input = start_input(settings, route_name, intake, hints, digest)
     database = settings.odoos[workflow_input.odoo].database
     return Submission(workflow_id(route_name, intake.reference.request_id), digest, workflow_input, database)
 
 
 def start_input(
-    settings: Settings, route_name: str, intake: Intake, traceparent: str | None, digest: str
+    settings: Settings, route_name: str, intake: Intake, hints: CallerHints, digest: str
 ) -> ImageGenerationInput:
     """The workflow's input: the request and a snapshot of its route's and its service's policies."""
     route = settings.routes[route_name]
     workflow = workflow_id(route_name, intake.reference.request_id)
-    service = chosen_service(route, intake.request.service_hint if intake.request else None)
+    service = chosen_service(settings, route, intake.request.service_hint if intake.request else None)
     return ImageGenerationInput(
         reference=intake.reference,
         route=route_name,
@@ -119,16 +140,27 @@ def start_input(
         envelope=route.callback.envelope or DIALECTS[route.dialect].envelope,
         services=tuple(sorted(settings.services)),
         policies=policies(settings, route, service),
-        traceparent=trace_or_derived(traceparent, workflow),
+        traceparent=trace_or_derived(hints.traceparent, workflow),
+        record=intake.record,
+        failover=capacity.stand_ins(settings, route, service, intake.request),
+        leased=capacity.leased(settings),
+        tenant=capacity.tenant(route, intake.request),
+        priority=capacity.priority(route, hints.priority),
     )
 
 
-def chosen_service(route: RouteSettings, hint: str | None) -> str:
-    """The configured service that a request's hint means on this route; the route's first where it means none."""
+def chosen_service(settings: Settings, route: RouteSettings, hint: str | None) -> str:
+    """The configured service that a request's hint means on this route; the route's first where it means none.
+
+    In this order: the route's own name for it, a service's name, the route's first service of a kind that the hint
+    stands for (COMFY_UI, STABILITY_AI, FLUX).
+    """
     wanted = (hint or "").casefold()
     by_alias = {alias.casefold(): service for alias, service in route.service_names.items()}
     by_name = {service.casefold(): service for service in route.services}
-    return by_alias.get(wanted) or by_name.get(wanted) or route.services[0]
+    kinds = kinds_meant(hint or "")
+    by_kind = next((service for service in route.services if settings.services[service].kind in kinds), None)
+    return by_alias.get(wanted) or by_name.get(wanted) or by_kind or route.services[0]
 
 
 def policies(settings: Settings, route: RouteSettings, service: str) -> Policies:
@@ -142,6 +174,8 @@ def policies(settings: Settings, route: RouteSettings, service: str) -> Policies
         inline_limit=callback.inline_limit if settings.store.signing_key else UNLIMITED,
         url_ttl_s=callback.url_ttl_s,
         quick_callback=settings.odoos[route.odoo].rate_per_second is None,
+        failover_attempts=route.failover_attempts,
+        reseeds=settings.services[service].reseeds,
     )
 
 

@@ -15,12 +15,14 @@ from temporalio.client import Client
 
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
-from runtime.settings import Settings, SignatureAuth
+from runtime.settings import Settings, SignatureAuth, UrlTokenAuth
 from starter.access.authentication import denial
+from starter.access.url_tokens import url_token_denial, without_token
 from starter.api.listeners import Listener
 from starter.features import Features
 from starter.intake.reading import Taken, WebhookIntake, unavailable
 from starter.intake.rehearsal import heard_call, refused_call
+from starter.intake.submission import CallerHints
 from starter.metrics import StarterMetrics
 from starter.shadow.copies import Copy, answered, copy_of
 from starter.wire import n8n_answers
@@ -47,6 +49,8 @@ class _Call:
     webhook: Webhook | None = None
     listener: Listener | None = None
     """Whoever listens on the test URL that was called."""
+    token: str | None = field(default=None, repr=False)
+    """The secret that stood in its path."""
     body: WebhookBody | None = None
     copy: Copy | None = None
     """What goes to the route's shadow once the caller is answered."""
@@ -110,7 +114,7 @@ class WebhookFront:
             call.webhook = webhook = by_method(listener.webhooks, call.request.method)
             body = await self._admitted(call, webhook)
             with _secrets_needed(webhook, self._settings):
-                rehearsed = self._intake.rehearse(webhook, body.fields, call.request.headers.get("traceparent"))
+                rehearsed = self._intake.rehearse(webhook, body.fields, CallerHints.of(call.request.headers))
         except RefusedError as refused:
             listener.refuse(refused_call(call.request, refused))
             raise
@@ -124,7 +128,8 @@ class WebhookFront:
 
     def _target(self, call: _Call) -> Target:
         method = call.request.method
-        target = parse_target(method, call.request.scope["raw_path"].decode("latin-1"))
+        target = self._located(parse_target(method, call.request.scope["raw_path"].decode("latin-1")))
+        call.token = target.token
         if method not in METHODS and method != "OPTIONS":
             raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.unsupported_method(method, METHODS))
         if target.is_test:
@@ -133,6 +138,13 @@ class WebhookFront:
                 raise RefusedError(Result.REFUSED_ROUTE, n8n_answers.not_listening(target.path))
         call.webhooks = call.listener.webhooks if call.listener else self._table.methods(target)
         return target
+
+    def _located(self, target: Target) -> Target:
+        def heard_at(path: str) -> Mapping[str, Webhook]:
+            listener = self._features.listeners.at(path)
+            return listener.webhooks if listener else {}
+
+        return without_token(target, heard_at) if target.is_test else self._table.located(target)
 
     def _preflight(self, call: _Call, target: Target) -> Response:
         if not call.webhooks and "origin" in call.request.headers:
@@ -144,21 +156,23 @@ class WebhookFront:
         body = await self._admitted(call, webhook)
         self._features.rate_limits.check(webhook, call.request)
         with _secrets_needed(webhook, self._settings):
-            return await self._intake.take(webhook, body.fields, call.request.headers.get("traceparent"))
+            return await self._intake.take(webhook, body.fields, CallerHints.of(call.request.headers))
 
     async def _admitted(self, call: _Call, webhook: Webhook) -> WebhookBody:
         signed = isinstance(webhook.settings.auth, SignatureAuth)
         body = await webhook_body(call.request, self._settings.starter.body_limit, keep=signed)
         webhook.admission.check(call.request)
         with _secrets_needed(webhook, self._settings):
-            self._authenticate(webhook, call.request, body)
+            self._authenticate(webhook, call, body)
         call.body = body
         return body
 
-    def _authenticate(self, webhook: Webhook, request: Request, body: WebhookBody) -> None:
-        auth = webhook.settings.auth
+    def _authenticate(self, webhook: Webhook, call: _Call, body: WebhookBody) -> None:
+        auth, request = webhook.settings.auth, call.request
         if isinstance(auth, SignatureAuth):
             denied = self._features.signatures.denial(auth, webhook.name, request.headers, body.raw)
+        elif isinstance(auth, UrlTokenAuth):
+            denied = url_token_denial(auth, call.token, request)
         else:
             denied = denial(auth, request.headers)
         if denied:

@@ -37,6 +37,7 @@ def interface_paths(*, secured: bool) -> Description:
         **_requests(security),
         **_listeners(security),
         "/shadow/{route}/callback": _shadow(),
+        "/services/{service}/ring/{token}": _rings(),
     }
 
 
@@ -138,3 +139,9 @@ def _shadow() -> Description:
     responses = {"200": taken, **denials(401, 403), **errors(404, 413, 422, 503)}
     operation = _operation("shadow-callback", "A callback of the old system", responses, {"type": "object"})
     return {"parameters": [_parameter("route")], "post": operation}
+
+
+def _rings() -> Description:
+    responses = {"200": answer(200, json_content(_object())), **errors(401, 404, 413, 422, 503)}
+    operation = _operation("service-ring", "An image service says that a job is finished", responses)
+    return {"parameters": [_parameter("service"), _parameter("token")], "post": operation}

@@ -8,7 +8,17 @@ from pydantic import JsonValue
 
 from contracts.dialects import DIALECTS, Dialect
 from contracts.requests import RequestReference
-from runtime.settings import BasicAuth, HeaderAuth, NoAuth, RouteSettings, Settings, SignatureAuth, WebhookAuth
+from runtime.settings import (
+    BasicAuth,
+    HeaderAuth,
+    NoAuth,
+    RouteSettings,
+    Settings,
+    SignatureAuth,
+    UrlTokenAuth,
+    WebhookAuth,
+)
+from starter.access.url_tokens import PARAMETER
 from starter.openapi.answers import Description, answer, bare, denials, errors, json_content, reference
 from starter.openapi.bodies import body_schema
 
@@ -46,6 +56,9 @@ def security_scheme(auth: WebhookAuth) -> Description:
         return {"type": "http", "scheme": "basic"}
     if isinstance(auth, HeaderAuth):
         return {"type": "apiKey", "in": "header", "name": auth.name}
+    if isinstance(auth, UrlTokenAuth):
+        described = "Or behind the path, as its last segment."
+        return {"type": "apiKey", "in": "query", "name": PARAMETER, "description": described}
     if isinstance(auth, SignatureAuth):
         return {
             "type": "apiKey",

@@ -18,14 +18,15 @@ from contracts.dialects.outcomes import ToldImage, ToldOutcome, read_outcome
 from contracts.identity import workflow_id
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
-from runtime.settings import RouteSettings, Settings
+from runtime.settings import CallbackAuth, OutboundSignatureAuth, RouteSettings, Settings, SignatureAuth
 from starter.access.authentication import denial
+from starter.access.signatures import Signatures
 from starter.images import media_type
 from starter.shadow.journal import CallbackRecord, ImageFacts, ShadowJournal
 from starter.wire import n8n_answers
 from starter.wire.bodies import read_body
 from starter.wire.json_bodies import parse_object
-from starter.wire.refusals import RefusedError
+from starter.wire.refusals import RefusedError, Result
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class ShadowCallbacks:
     def __init__(self, settings: Settings, journal: ShadowJournal) -> None:
         self._settings = settings
         self._journal = journal
+        self._signatures = Signatures()
 
     async def answer(self, request: Request) -> Response:
         """As Odoo would: 200 to what can be read; the caller must carry what our own callbacks carry."""
@@ -44,17 +46,27 @@ class ShadowCallbacks:
         if route is None or route.shadow is None:
             return n8n_answers.error_answer(404, "There is no route with a shadow of this name.")
         try:
-            denied = denial(route.callback.auth, request.headers)
-            if denied:
-                return n8n_answers.denied(denied.status, denied.message)
-            body = parse_object(await read_body(request, self._settings.starter.body_limit))
-            return await self._take(name, route, body)
+            body = await self._authentic_body(request, name, route.callback.auth)
+            return await self._take(name, route, parse_object(body))
         except RefusedError as error:
             return error.answer
         except (SecretMissingError, OSError) as error:
             _log.error("shadow_callback_not_taken", route=name, reason=str(error))
             headers = {"Retry-After": str(self._settings.starter.retry_after_s)}
             return n8n_answers.error_answer(503, "The callback was not taken. Send it again.", headers=headers)
+
+    async def _authentic_body(self, request: Request, name: str, auth: CallbackAuth) -> bytes:
+        limit = self._settings.starter.body_limit
+        if isinstance(auth, OutboundSignatureAuth):
+            body = await read_body(request, limit)
+            expected = SignatureAuth(kind="signature", secret=auth.secret)
+            denied = self._signatures.denial(expected, name, request.headers, body)
+        else:
+            denied = denial(auth, request.headers)
+            body = b"" if denied else await read_body(request, limit)
+        if denied:
+            raise RefusedError(Result.REFUSED_CREDENTIALS, n8n_answers.denied(denied.status, denied.message))
+        return body
 
     async def _take(self, name: str, route: RouteSettings, body: JsonValue) -> Response:
         told = read_outcome(route.dialect, body)

@@ -14,6 +14,7 @@ from contracts.dialects import DIALECTS, Dialect
 from runtime.settings import RouteSettings, Settings
 from starter.access.admission import Admission
 from starter.access.credentials import Credentials
+from starter.access.url_tokens import without_token
 from starter.intake.callback_origins import Origin, allowed_origins
 from starter.wire import n8n_answers
 from starter.wire.fixed_answers import FixedAnswer
@@ -44,6 +45,8 @@ class Target:
 
     path: str
     is_test: bool
+    token: str | None = field(default=None, repr=False)
+    """The secret that stood behind the path, where its webhook is opened by one."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,10 @@ class WebhookTable:
         """The webhooks that a path has, by method; empty where it has none."""
         return self._registered(target.path)
 
+    def located(self, target: Target) -> Target:
+        """The target with the secret token taken off its path, where it leads to a webhook that has one."""
+        return without_token(target, self._webhooks)
+
     def params(self, target: Target) -> dict[str, str]:
         """What stands for the :name segments of the path."""
         segments = target.path.split("/")
@@ -100,8 +107,15 @@ class WebhookTable:
         return node.params(segments[1:]) if node else {}
 
     def _registered(self, path: str) -> Mapping[str, Webhook]:
-        node = self._fixed.get(path) or self._by_params(path.split("/"))
+        node = self._node_at(path)
         return node.registered() if node else {}
+
+    def _webhooks(self, path: str) -> Mapping[str, Webhook]:
+        node = self._node_at(path)
+        return node.webhooks if node else {}
+
+    def _node_at(self, path: str) -> _Node | None:
+        return self._fixed.get(path) or self._by_params(path.split("/"))
 
     def _by_params(self, segments: Sequence[str]) -> _Node | None:
         matching = [node for node in self._by_id.get(segments[0], ()) if node.matches(segments[1:])]

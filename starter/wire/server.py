@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from runtime.blobs import LocalBlobStore
+from runtime.blobs import open_store
 from runtime.settings import Settings, StarterSettings
 from runtime.temporal import connect
 from starter.app import create_app
@@ -40,7 +40,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     Raises `ListenError`, and `TemporalUnreachableError` where Temporal's own configuration cannot be used.
     """
     client = await connect(lazy=True, rpc_budget_s=settings.starter.start_deadline_s)
-    app = create_app(settings, client, LocalBlobStore(settings.store.path))
+    app = create_app(settings, client, open_store(settings.store))
     limits = connection_limits(settings.starter)
     async with listening(app, settings.starter.host, settings.starter.port, limits) as url:
         _log.info("starter_ready", url=url, routes=sorted(settings.routes))

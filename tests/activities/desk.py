@@ -1,4 +1,4 @@
-"""The real `generate-image` and `collect-images` over a scripted service and a store of their own."""
+"""The real activities about images over a scripted service and a store of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.generation import GenerationActivities
+from activities.directory import Doorbell, ServiceDirectory
+from activities.generation import Gate, GenerationActivities
+from activities.jobs import JobActivities
+from activities.ledger import Ledger
 from activities.records import Marker, Records
-from activities.services.base import ServiceError
+from activities.services.base import ImageService, ServiceError
+from activities.storing import Storing
 from contracts.errors import Failure, FailureClass, Retry, make_failure
 from contracts.policies import StepPolicy
 from contracts.requests import (
@@ -20,11 +24,14 @@ from contracts.requests import (
     GenerateInput,
     Generation,
     ImageRequest,
+    JobFinished,
     JobInput,
     RequestReference,
 )
+from contracts.spend import SpendCall, SpendState, calls_of
 from runtime.blobs import BlobStore, LocalBlobStore
-from tests.activities.doubles import JOB, ScriptedService
+from runtime.settings import ServiceSettings
+from tests.activities.doubles import JOB, ScriptedGate, ScriptedService
 from tests.activities.series import Series, delay_s, failure_of
 from tests.services.calls import TRACEPARENT, settings
 
@@ -50,36 +57,93 @@ def generate_input(generation: int = 1, **changes: Any) -> GenerateInput:
     return GenerateInput(**{**fields, "generation": generation, **changes})
 
 
+JOB_INPUT = JobInput(call=generate_input(), job=JOB)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The activities as a worker that has just started has them."""
+
+    generation: GenerationActivities
+    jobs: JobActivities
+
+
+def made(
+    services: Mapping[str, ImageService],
+    settings: Mapping[str, ServiceSettings],
+    blobs: BlobStore,
+    doorbell: Doorbell | None = None,
+    gate: Gate | None = None,
+) -> Made:
+    """The activities over these services and this store."""
+    records, ledger = Records(blobs), Ledger(blobs)
+    directory = ServiceDirectory(services, settings, doorbell or Doorbell("http://127.0.0.1:9", None))
+    storing = Storing(directory, records, ledger)
+    generation = GenerationActivities(directory, records, ledger, storing, gate or ScriptedGate())
+    return Made(generation, JobActivities(directory, records, storing))
+
+
 @dataclass
 class Desk:
     """A service, a store, and the activities over them."""
 
     root: Path
-    service: ScriptedService = field(default_factory=ScriptedService)
+    service: Any = field(default_factory=ScriptedService)
     settings: Mapping[str, Any] = field(default_factory=dict)
     blobs: BlobStore | None = None
+    doorbell: Doorbell | None = None
+    gate: ScriptedGate = field(default_factory=ScriptedGate)
+
+    @property
+    def made(self) -> Made:
+        """All activities, made anew."""
+        configured = {"flux": settings(**{"kind": "flux_lora", **self.settings})}
+        return made(
+            {"flux": self.service}, configured, self.blobs or LocalBlobStore(self.root), self.doorbell, self.gate
+        )
 
     @property
     def activities(self) -> GenerationActivities:
-        """As a worker that has just started has them."""
-        services = {"flux": self.service}
-        configured = {"flux": settings(**{"kind": "flux_lora", **self.settings})}
-        return GenerationActivities(services, configured, Records(self.blobs or LocalBlobStore(self.root)))
+        """Those that pay."""
+        return self.made.generation
 
     @property
     def records(self) -> Records:
         """What really is in the store."""
         return Records(LocalBlobStore(self.root))
 
+    @property
+    def ledger(self) -> Ledger:
+        """What really is in the ledger."""
+        return Ledger(LocalBlobStore(self.root))
+
+    async def spent(self) -> list[SpendCall]:
+        """What the ledger tells of all calls."""
+        days = await self.ledger.days()
+        return calls_of([entry for day in days for entry in await self.ledger.entries(day)])
+
+    async def states(self) -> list[SpendState]:
+        """The states of all entries, in the order of their meaning."""
+        entries = [entry for day in await self.ledger.days() for entry in await self.ledger.entries(day)]
+        order = list(SpendState)
+        return sorted((entry.state for entry in entries), key=order.index)
+
     def generating(self, call: GenerateInput | None = None) -> Series[Generation]:
         """Attempts of `generate-image`."""
         asked = call or generate_input()
-        return Series(lambda: self.activities.generate_image(asked))
+        return Series(lambda: self.made.generation.generate_image(asked))
+
+    def polling(self, job: JobInput = JOB_INPUT) -> Series[JobFinished]:
+        """Attempts of `poll-job`."""
+        return Series(lambda: self.made.jobs.poll_job(job))
+
+    def storing(self, job: JobInput = JOB_INPUT) -> Series[GeneratedImages]:
+        """Attempts of `store-images`."""
+        return Series(lambda: self.made.jobs.store_images(job))
 
     def collecting(self) -> Series[GeneratedImages]:
         """Attempts of `collect-images`."""
-        job = JobInput(call=generate_input(), job=JOB)
-        return Series(lambda: self.activities.collect_images(job))
+        return Series(lambda: self.made.jobs.collect_images(JOB_INPUT))
 
     async def images(self, generated: GeneratedImages | None) -> list[bytes | None]:
         """The stored bytes of the images."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+from activities.attempts import AttemptFailedError
 from activities.services.base import Accepted, Call, Completed, InlineArtifact, Pending, RemoteArtifact
+from contracts.errors import Failure, FailureClass
 from contracts.requests import JobReference
-from runtime.blobs import LocalBlobStore
+from runtime.blobs import BlobEntry, LocalBlobStore
 from tests.services.calls import picture
 
 _T = TypeVar("_T")
@@ -98,12 +101,16 @@ class FailingBlobStore:
     def __init__(self, root: Path, faults: Mapping[int, Fault]) -> None:
         self._store = LocalBlobStore(root)
         self._faults = faults
-        self._dead = False
+        self.dead = False
         self.operations: list[str] = []
 
     def revive(self) -> None:
         """A new process takes over."""
-        self._dead = False
+        self.dead = False
+
+    def die(self) -> None:
+        """The process is gone, wherever it just was."""
+        self.dead = True
 
     async def read(self, key: str) -> bytes | None:
         return await self._meet("read", key, lambda: self._store.read(key))
@@ -117,11 +124,17 @@ class FailingBlobStore:
     async def delete(self, key: str) -> None:
         await self._meet("delete", key, lambda: self._store.delete(key))
 
+    async def stat(self, key: str) -> BlobEntry | None:
+        return await self._meet("stat", key, lambda: self._store.stat(key))
+
+    def list(self, prefix: str, after: str = "") -> AsyncIterator[BlobEntry]:
+        return self._store.list(prefix, after)
+
     async def _meet(self, name: str, key: str, operate: Callable[[], Awaitable[_T]]) -> _T:
-        if self._dead:
+        if self.dead:
             raise KilledError
         fault = self._faults.get(len(self.operations))
-        self.operations.append(f"{name} {key.partition('/')[0]}/{key.rpartition('/')[2]}")
+        self.operations.append(f"{name} {key.partition('/')[0]}/{re.split('[/-]', key)[-1]}")
         self._before(fault)
         result = await operate()
         self._after(fault)
@@ -139,5 +152,22 @@ class FailingBlobStore:
 
     def _die_if(self, now: bool) -> None:
         if now:
-            self._dead = True
+            self.die()
             raise KilledError
+
+
+@dataclass
+class ScriptedGate:
+    """An account's gate that admits unless it is told otherwise, and keeps what it hears."""
+
+    refusal: AttemptFailedError | None = None
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    heard: list[tuple[str, FailureClass | None, float | None]] = field(default_factory=list)
+
+    async def admit(self, service: str, *, failover: bool) -> None:
+        self.asked.append((service, failover))
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def report(self, service: str, failure: Failure | None, retry_after_s: float | None) -> None:
+        self.heard.append((service, failure.failure if failure else None, retry_after_s))

@@ -10,7 +10,7 @@ from typing import Any
 
 from activities import Activities
 from activities.records import Records
-from contracts.dialects import DIALECTS
+from contracts.dialects import CALLBACK_DIALECTS, DIALECTS
 from contracts.errors import Failure, FailureClass, make_failure
 from contracts.identity import sha256_hex
 from contracts.policies import StepPolicy
@@ -29,6 +29,7 @@ from tests.activities.doubles import OTHER_PICTURE, PICTURE
 from tests.activities.series import Series
 from tests.services.calls import TRACEPARENT
 from tests.services.scripted import ScriptedServer
+from tests.temporal_server import unconnected
 
 POLICY = StepPolicy(attempts=0, initial_s=2, maximum_s=600, timeout_s=20, deadline_s=72 * 3600)
 SECRETS = {
@@ -76,7 +77,7 @@ def make_settings(directory: Path, odoo: str, **routes: Mapping[str, Any]) -> Se
         "store": {"path": directory / "store", "signing_key": f"file:{directory}/signing"},
         "odoos": {"main": {"database": "acme", "base_url": f"{odoo}/odoo"}},
         "services": {"flux": {"kind": "flux_lora", "base_url": "http://127.0.0.1:9"}},
-        "routes": {name: _route(name, directory, routes.get(name, {})) for name in DIALECTS},
+        "routes": {name: _route(name, directory, routes.get(name, {})) for name in CALLBACK_DIALECTS},
     }
     return Settings.model_validate(tree)
 
@@ -122,7 +123,7 @@ async def posting(directory: Path, **routes: Mapping[str, Any]) -> AsyncIterator
         records = Records(blobs)
         for data in (PICTURE, OTHER_PICTURE):
             await records.put_image(data)
-        activities = Activities(make_settings(directory, odoo.url, **routes), blobs)
+        activities = Activities(make_settings(directory, odoo.url, **routes), blobs, await unconnected())
         try:
             yield Post(activities, records, odoo, directory)
         finally:

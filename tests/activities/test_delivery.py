@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.dialects import DIALECTS, CallbackFacts, DeliveredImage
+from contracts.dialects import CALLBACK_DIALECTS, DIALECTS, CallbackFacts, DeliveredImage
 from contracts.errors import FailureClass
 from contracts.identity import idempotency_key
 from contracts.requests import DeliverInput, DeliveryReceipt, RequestReference
@@ -27,7 +27,7 @@ from tests.activities.series import failure_of
 from tests.services.calls import TRACEPARENT
 from tests.services.scripted import Script
 
-dialects = pytest.mark.parametrize("dialect", sorted(DIALECTS))
+dialects = pytest.mark.parametrize("dialect", sorted(CALLBACK_DIALECTS))
 
 
 def sent(post: Post, number: int = -1) -> dict[str, Any]:

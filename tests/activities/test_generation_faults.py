@@ -112,15 +112,16 @@ async def test_any_series_of_faults_pays_at_most_twice_where_one_more_is_allowed
 
 
 @pytest.mark.parametrize("answer", ["inline", "several", "remote"])
-async def test_the_marker_comes_before_the_call_and_the_manifest_last(answer: str, tmp_path: Path) -> None:
+async def test_marker_and_intent_come_before_the_call_and_the_manifest_last(answer: str, tmp_path: Path) -> None:
     writes = [operation for operation in await operations_of(answer, tmp_path) if not operation.startswith("read")]
-    assert writes[0] == "create requests/marker.json"
-    assert writes[-1] == "write requests/manifest.json"
+    assert writes[:2] == ["create requests/marker.json", "create ledger/intent.json"]
+    # The ledger is told beside it.
+    assert set(writes[-2:]) == {"write requests/manifest.json", "create ledger/stored.json"}
     assert writes.count("write requests/manifest.json") == 1
 
 
 async def test_a_lost_manifest_of_downloaded_images_costs_no_call(tmp_path: Path) -> None:
-    last = len(await operations_of("remote", tmp_path / "plain")) - 1
-    desk, _ = await outcome(tmp_path / "lost", "remote", {last: Fault.KILLED_BEFORE})
+    manifest = (await operations_of("remote", tmp_path / "plain")).index("write requests/manifest.json")
+    desk, _ = await outcome(tmp_path / "lost", "remote", {manifest: Fault.KILLED_BEFORE})
     assert len(desk.service.submitted) == 1
     assert len(desk.service.downloaded) == 4

@@ -80,7 +80,7 @@ async def skipping() -> AsyncIterator[Client]:
 async def expired(client: Client, settings: Settings, odoo: ScriptedServer, **body: str) -> Ended:
     """Start a request with the starter's snapshot of the policies, and wait for its end."""
     intake = DIALECTS["event"].parse({"requestId": "request-7", "correlationId": "correlation-7", **body})
-    asked = submission(settings, "event", intake, None)
+    asked = submission(settings, "event", intake)
     # Only a handle that comes from a start skips time while it waits.
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
         names.WORKFLOW, asked.input, id=asked.workflow_id, task_queue=names.WORKFLOW_QUEUE
@@ -99,7 +99,7 @@ async def working(directory: Path) -> AsyncIterator[tuple[Client, Settings, Scri
         tree = make_settings(directory, server.url).model_dump()
         tree["services"]["flux"]["base_url"] = server.url
         settings = Settings.model_validate(tree)
-        activities = Activities(settings, LocalBlobStore(settings.store.path))
+        activities = Activities(settings, LocalBlobStore(settings.store.path), client)
         stack.push_async_callback(activities.aclose)
         for worker in build_workers(client, settings, activities):
             await stack.enter_async_context(worker)

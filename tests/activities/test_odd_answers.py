@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from activities.generation import GenerationActivities
-from activities.records import Records
 from activities.services.registry import KINDS
 from contracts.errors import FailureClass
 from contracts.requests import Generation
 from runtime.blobs import LocalBlobStore
-from tests.activities.desk import generate_input
+from tests.activities.desk import generate_input, made
 from tests.activities.doubles import PICTURE
 from tests.activities.series import Series, failure_of
 from tests.services.calls import settings
@@ -35,8 +33,8 @@ def generating(directory: Path, server: ScriptedServer) -> Series[Generation]:
     async def attempt() -> Generation:
         service = KINDS["flux_lora"]("flux", configured)
         try:
-            made = GenerationActivities({"flux": service}, {"flux": configured}, Records(LocalBlobStore(directory)))
-            return await made.generate_image(call)
+            activities = made({"flux": service}, {"flux": configured}, LocalBlobStore(directory))
+            return await activities.generation.generate_image(call)
         finally:
             await service.aclose()
 

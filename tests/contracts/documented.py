@@ -40,6 +40,7 @@ class Documented:
     """One dialect."""
 
     identifier: str
+    """The field that names the request."""
     required: tuple[str, ...]
     fields: Mapping[str, str]
     """Dotted path -> kind, as in `WRONG`."""
@@ -59,6 +60,10 @@ class Documented:
     envelope: Envelope = "plain"
     secret: str | None = None
     callback_url: str | None = None
+    identifying: tuple[str, ...] = ()
+    """All fields without which there is no id, where there are several."""
+    request_id: str | None = None
+    """The full example's, where it is made of these."""
     custom: str | None = None
     """The object whose unknown fields are custom ("" = the body itself)."""
 
@@ -289,5 +294,45 @@ DOCUMENTED: Mapping[str, Documented] = {
         secret="security_token",
         callback_url="odoo_callback_url",
         custom="params",
+    ),
+    "odoo_action": Documented(
+        identifier="_id",
+        identifying=("_action", "_id", "_model"),
+        request_id="res.partner:11:2026-11-23 04:01:41.554766:Send to AI(#163)",
+        required=("_action", "_id", "_model"),
+        fields={
+            **_SNAKE,
+            **_kinds(
+                text="_action _model model service write_date",
+                integer="_id steps",
+                id="user_id campaign_id profile_id",
+            ),
+        },
+        canonical=_meant(
+            model="fake-model-1", service_hint="STABILITY_AI", user_id="7", campaign_id="31", profile_id="12"
+        ),
+        acknowledgement=_STARTED,
+        success={
+            "request_id": "res.partner:11:2026-11-23 04:01:41.554766:Send to AI(#163)",
+            "status": "completed",
+            "image_data": "aW1hZ2U=",
+            "metadata": {
+                "width": 1024,
+                "height": 768,
+                "size": 68,
+                "sha256": "a" * 64,
+                "seed": 42,
+                "model": "fake-model-1",
+            },
+        },
+        image_path="",
+        image_names=("image_url", "image_data"),
+        count_path="metadata.image_count",
+        failure={
+            "request_id": "res.partner:11:2026-11-23 04:01:41.554766:Send to AI(#163)",
+            "status": "failed",
+            "error": {"message": TOLD, "code": "AI_RATE_LIMITED"},
+        },
+        header="X-Api-Key",
     ),
 }

@@ -131,6 +131,27 @@ EXAMPLES: Mapping[str, Example] = {
             "security_token": "made-up-incoming-token",
         },
     },
+    "odoo_action": {
+        "minimal": {"_action": "Send to AI(#163)", "_id": 11, "_model": "res.partner", "prompt": "a red fox"},
+        "full": {
+            "_action": "Send to AI(#163)",
+            "_id": 11,
+            "_model": "res.partner",
+            "write_date": "2026-11-23 04:01:41.554766",
+            "prompt": "a red fox in the snow",
+            "negative_prompt": "text, watermark",
+            "model": "fake-model-1",
+            "service": "STABILITY_AI",
+            "resolution": "1024x768",
+            "aspect_ratio": "4:3",
+            "seed": 42,
+            "steps": 28,
+            "cfg_scale": 3.5,
+            "user_id": 7,
+            "campaign_id": 31,
+            "profile_id": 12,
+        },
+    },
 }
 
 

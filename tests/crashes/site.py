@@ -151,7 +151,7 @@ class Site:
 
     def _store_key(self, order: Order) -> str:
         intake = DIALECTS[order.route.dialect].parse(dict(order.body))
-        return submission(self._settings, order.route.dialect, intake, None).input.store_key
+        return submission(self._settings, order.route.dialect, intake).input.store_key
 
     # --- outcomes -----------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.dialects import DIALECTS
+from contracts.dialects import CALLBACK_DIALECTS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-P", "-m", "operations", "demo"]
@@ -49,13 +49,13 @@ def test_everything_acknowledged_is_settled_exactly_once(document: dict[str, Any
     assert document["requested"] == document["delivered"] + document["rejected"] == len(document["requests"])
     assert (document["dead_letters"], document["duplicates"]) == (0, 0)
     assert document["rejected"] == 2
-    assert document["deduplicated"] == len(DIALECTS)
+    assert document["deduplicated"] == len(CALLBACK_DIALECTS)
     assert all(request["outcome"] == request["expected"] for request in document["requests"])
 
 
 def test_every_dialect_takes_part(document: dict[str, Any]) -> None:
     delivered = {request["dialect"] for request in document["requests"] if request["image_sha256"]}
-    assert delivered == set(DIALECTS)
+    assert delivered == set(CALLBACK_DIALECTS)
 
 
 def test_unlucky_requests_were_tried_again(document: dict[str, Any]) -> None:

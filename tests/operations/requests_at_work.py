@@ -81,7 +81,7 @@ async def accepted(
 ) -> WorkflowHandle[Any, Any]:
     """The workflow of a request as the starter starts it."""
     body = {"requestId": request_id, "correlationId": "c-1", "prompt": prompt}
-    asked = submission(load_settings(line.config), route, DIALECTS["event"].parse(body), None)
+    asked = submission(load_settings(line.config), route, DIALECTS["event"].parse(body))
     await start(client, asked, 10)
     return client.get_workflow_handle(asked.workflow_id)
 

@@ -51,10 +51,10 @@ class HistoryFile:
 
 
 class Library:
-    """The directory of histories and its seals."""
+    """The histories of one kind of workflow, and their seals."""
 
-    def __init__(self, directory: Path = DIRECTORY) -> None:
-        self._histories = directory / WORKFLOW
+    def __init__(self, directory: Path = DIRECTORY, workflow: str = WORKFLOW) -> None:
+        self._histories = directory / workflow
         self._seals = directory / "SHA256SUMS"
 
     def files(self) -> list[HistoryFile]:
@@ -78,7 +78,8 @@ class Library:
     def seals(self) -> dict[str, str]:
         """The digest of each file by its name, as `sha256sum --check` reads them."""
         lines = self._seals.read_text(encoding="utf-8").splitlines() if self._seals.is_file() else []
-        return {Path(name).name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        sealed = [(Path(name), digest) for digest, name in (line.split("  ", 1) for line in lines)]
+        return {path.name: digest for path, digest in sealed if path.parent.name == self._histories.name}
 
     def broken_seals(self) -> list[str]:
         """One line for each file that is not what was recorded, is missing, or was never sealed."""
@@ -97,4 +98,4 @@ class Library:
         self._histories.mkdir(parents=True, exist_ok=True)
         file.path.write_text(content, encoding="utf-8")
         with self._seals.open("a", encoding="utf-8") as seals:
-            seals.write(f"{file.digest}  {WORKFLOW}/{file.path.name}\n")
+            seals.write(f"{file.digest}  {self._histories.name}/{file.path.name}\n")

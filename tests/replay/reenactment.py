@@ -20,7 +20,15 @@ from temporalio.exceptions import ApplicationError
 from contracts import names
 from contracts.decisions import Decision, Discard, Redrive
 from contracts.model import Frozen
-from contracts.requests import DeliverInput, DeliveryReceipt, GeneratedImages, Generation
+from contracts.requests import (
+    DeliverInput,
+    DeliveryReceipt,
+    GeneratedImages,
+    Generation,
+    JobFinished,
+    JobInput,
+    RecordRead,
+)
 from runtime.temporal import DATA_CONVERTER
 from tests.replay.fingerprints import decoded, fingerprint, is_command, local_activity, order_of
 from tests.workflows.harness import Bench, Doubles, Handle, bench
@@ -71,8 +79,10 @@ async def reenact_all(client: Client, recorded: Mapping[str, WorkflowHistory]) -
                 error.add_note(f"scenario {name}: today's workflow does not get through the recorded history")
                 raise
 
-    runs = await asyncio.gather(*(one(name, history) for name, history in recorded.items()))
-    return dict(zip(recorded, runs, strict=True))
+    # A group: the others must not go on alone once one has failed, their server goes away.
+    async with asyncio.TaskGroup() as together:
+        runs = {name: together.create_task(one(name, history)) for name, history in recorded.items()}
+    return {name: run.result() for name, run in runs.items()}
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -80,10 +90,11 @@ async def reenact_all(client: Client, recorded: Mapping[str, WorkflowHistory]) -
 
 @dataclass
 class _Understudies(Doubles):
-    """Doubles of which some deliveries are never answered."""
+    """Doubles of which some deliveries and polls are never answered."""
 
     silent: frozenset[int] = frozenset()
-    """Which, counted from 0."""
+    """Which deliveries, counted from 0."""
+    silent_polls: frozenset[int] = frozenset()
     quick_options: str | None = None
 
     @activity.defn(name=names.DELIVER)
@@ -93,24 +104,43 @@ class _Understudies(Doubles):
             attempts = info.retry_policy.maximum_attempts if info.retry_policy else "unlimited"
             self.quick_options = f"start_to_close={info.start_to_close_timeout} attempts={attempts}"
         receipt = await super().deliver_callback(call)
-        while number in self.silent and not self.release.is_set():
+        await self._silence(number in self.silent)
+        return receipt
+
+    @activity.defn(name=names.POLL)
+    async def poll_job(self, job: JobInput) -> JobFinished:
+        number = len(self.polled)
+        if number in self.silent_polls:
+            self.polled.append(job)
+            await self._silence(number in self.silent_polls)
+        return await super().poll_job(job)
+
+    async def _silence(self, silent: bool) -> None:
+        while silent and not self.release.is_set():
             activity.heartbeat()
             await asyncio.sleep(0.02)
-        return receipt
 
 
 def _understudies(recorded: WorkflowHistory) -> _Understudies:
-    generate, collect, deliver = (
-        list(_answers(recorded.events, name)) for name in (names.GENERATE, names.COLLECT, names.DELIVER)
+    generate, poll, store, read, deliver = (
+        list(_answers(recorded.events, name))
+        for name in (names.GENERATE, names.POLL, names.STORE, names.READ_RECORD, names.DELIVER)
     )
-    held = {names.GENERATE: generate, names.COLLECT: collect}
+    held = {names.GENERATE: generate, names.STORE: store, names.READ_RECORD: read}
     return _Understudies(
         generate=[_result(answer, Generation) for answer in generate] or [_NEVER],
-        collect=[_result(answer, GeneratedImages) for answer in collect] or [_NEVER],
+        poll=[_result(answer, JobFinished) for answer in poll if answer is not _NEVER] or [_NEVER],
+        collect=[_result(answer, GeneratedImages) for answer in store] or [_NEVER],
+        read=[_result(answer, RecordRead) for answer in read] or [_NEVER],
         deliver=[_refusal(answer) for answer in deliver],
         hold=next((name for name, answers in held.items() if _NEVER in answers), None),
-        silent=frozenset(number for number, answer in enumerate(deliver) if answer is _NEVER),
+        silent=_unanswered(deliver),
+        silent_polls=_unanswered(poll),
     )
+
+
+def _unanswered(answers: Sequence[Payloads | ApplicationError]) -> frozenset[int]:
+    return frozenset(number for number, answer in enumerate(answers) if answer is _NEVER)
 
 
 def _refusal(answer: Payloads | ApplicationError) -> ApplicationError | None:
@@ -177,6 +207,11 @@ def _progress(events: Sequence[HistoryEvent]) -> int:
 def _message(here: Bench, handle: Handle, event: HistoryEvent) -> Callable[[], Awaitable[object]] | None:
     if event.HasField("workflow_execution_signaled_event_attributes"):
         signal = event.workflow_execution_signaled_event_attributes
+        if signal.signal_name == names.JOB_FINISHED:
+            return partial(handle.signal, names.JOB_FINISHED)
+        if signal.signal_name == names.SLOT_GRANTED:
+            # The account's own workflow runs beside the fresh one and grants by itself.
+            return None
         return partial(handle.signal, signal.signal_name, _decision(here, signal.signal_name, signal.input))
     if event.HasField("workflow_execution_update_accepted_event_attributes"):
         update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input

@@ -18,8 +18,8 @@ from contracts.errors import FailureClass
 from contracts.identity import content_digest
 from contracts.requests import Outcome
 from operations.local.faults import FaultKind, FaultRule
-from tests.replay.job_service import UNFINISHED
-from tests.replay.site import Handle, Site, at_work, logged
+from tests.replay.job_service import UNFINISHED, UNTIL_RUNG
+from tests.replay.site import RECORD, Handle, Site, at_work, logged
 
 Scenario = Callable[[Site, str], Awaitable[Handle]]
 
@@ -174,9 +174,28 @@ async def job_collected(site: Site, request_id: str) -> Handle:
 
 async def job_cancelled(site: Site, request_id: str) -> Handle:
     handle = await site.ask(request_id, f"a red bicycle {UNFINISHED}", "jobs")
-    await at_work(handle, names.COLLECT)
+    await at_work(handle, names.POLL)
     await site.operate(handle, "cancel")
     return await _settled(handle, Outcome.CANCELLED)
+
+
+async def job_rung(site: Site, request_id: str) -> Handle:
+    handle = await site.ask(request_id, f"a red bicycle {UNTIL_RUNG}", "jobs")
+    await at_work(handle, names.POLL)
+    await handle.signal(names.JOB_FINISHED)
+    return await _settled(handle, Outcome.COMPLETED)
+
+
+async def service_stood_in_for(site: Site, request_id: str) -> Handle:
+    return await _settled(await site.ask(request_id, route="failing_over"), Outcome.COMPLETED)
+
+
+async def slot_leased(site: Site, request_id: str) -> Handle:
+    return await _settled(await site.ask(request_id, route="narrow"), Outcome.COMPLETED)
+
+
+async def record_drawn(site: Site, _request_id: str) -> Handle:
+    return await _settled(await site.ask_by_record(RECORD), Outcome.COMPLETED)
 
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
@@ -207,6 +226,10 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             no_quick_callback,
             job_collected,
             job_cancelled,
+            job_rung,
+            service_stood_in_for,
+            slot_leased,
+            record_drawn,
         )
     }
 )

@@ -30,6 +30,7 @@ from runtime.settings import Settings
 from runtime.temporal import DATA_CONVERTER
 from starter.app import create_app
 from starter.wire import server
+from tests.activities.odoo_double import OdooDouble
 from tests.replay.job_service import SERVICE as JOBS
 from tests.replay.job_service import JobService
 from tests.temporal_server import running_server
@@ -39,6 +40,8 @@ SECRETS = {name: f"planted-{name}-0123456789abcdef" for name in ("webhook", "cal
 IDENTITY = "recording"
 """Of clients and workers: the default would put process id and host name into every event."""
 PATIENCE_S = 90
+RECORD = 1
+"""The id of the one record of the Odoo without an addon."""
 
 Handle = WorkflowHandle[Any, ImageGenerationResult]
 
@@ -62,6 +65,17 @@ class Site:
         await self.post(request_id, prompt, route)
         found = workflow_id(route, request_id)
         return self.client.get_workflow_handle(found, result_type=ImageGenerationResult)
+
+    async def ask_by_record(self, record_id: int) -> Handle:
+        """Post what an Odoo without an addon posts; returns its workflow."""
+        body = {"_model": "res.partner", "_id": record_id, "_action": "Draw(#1)", "write_date": "2026-11-23 10:00:00"}
+        answer = await self.http.post(f"/webhook/record/{SECRETS['webhook']}", json=body)
+        answer.raise_for_status()
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                async for found in self.client.list_workflows('Route = "record"'):
+                    return self.client.get_workflow_handle(found.id, result_type=ImageGenerationResult)
+                await asyncio.sleep(0.1)
 
     async def operate(self, handle: Handle, action: str, **body: object) -> None:
         """Redrive or cancel by the starter's HTTP interface, as Odoo's buttons do."""
@@ -103,9 +117,10 @@ async def running_site(
     async with AsyncExitStack() as stack:
         image_url = await stack.enter_async_context(listening(image_service.create_app(images)))
         odoo_url = await stack.enter_async_context(listening(receiver.create_app(outcomes)))
+        plain_url = await stack.enter_async_context(listening(_plain_odoo().app))
         address = await stack.enter_async_context(running_server(directory))
         client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=IDENTITY)
-        settings = _settings(directory, files, image_url, odoo_url)
+        settings = _settings(directory, files, image_url, odoo_url, plain_url)
         await stack.enter_async_context(_working(client, settings))
         url = await stack.enter_async_context(_starter(client, settings))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=20))
@@ -127,7 +142,8 @@ async def _starter(client: Client, settings: Settings) -> AsyncIterator[str]:
 @asynccontextmanager
 async def _working(client: Client, settings: Settings) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    async with JobService(LocalBlobStore(settings.store.path)).worker(client):
+    made, finished = JobService(LocalBlobStore(settings.store.path)).workers(client)
+    async with made, finished:
         working = asyncio.create_task(worker.run(client, _without_jobs(settings), stop))
         try:
             yield
@@ -141,7 +157,13 @@ def _without_jobs(settings: Settings) -> Settings:
     return settings.model_copy(update={"services": services})
 
 
-def _settings(directory: Path, files: dict[str, str], image_url: str, odoo_url: str) -> Settings:
+def _plain_odoo() -> OdooDouble:
+    odoo = OdooDouble()
+    assert odoo.add("res.partner", comment="a red bicycle", image_1920=False) == RECORD
+    return odoo
+
+
+def _settings(directory: Path, files: dict[str, str], image_url: str, odoo_url: str, plain_url: str) -> Settings:
     (port,) = free_ports([0])
     auth = {"kind": "bearer", "secret": files["service"]}
     size = {"default_width": 64, "default_height": 64}
@@ -154,14 +176,33 @@ def _settings(directory: Path, files: dict[str, str], image_url: str, odoo_url: 
             "api": {"auth": {"kind": "bearer", "secret": files["api"]}},
             "worker": {"shutdown_grace_s": 0},
             "store": {"path": directory / "images", "signing_key": files["signing"]},
-            "odoos": {"main": odoo, "limited": {**odoo, "rate_per_second": 50}},
-            "services": {"flux": flux, "openai": openai, JOBS: flux},
+            "odoos": {
+                "main": odoo,
+                "limited": {**odoo, "rate_per_second": 50},
+                "plain": {"database": "acme", "base_url": plain_url, "rpc": {"kind": "json2", "secret": files["api"]}},
+            },
+            "services": {
+                "flux": flux,
+                "openai": openai,
+                JOBS: flux,
+                "down": {**flux, "base_url": "http://127.0.0.1:1"},
+                "narrow": {**flux, "concurrency": 1},
+            },
             "routes": {
                 "event": _route("event", files),
                 "url": _route("url", files, images="url"),
                 "limited": {**_route("limited", files), "odoo": "limited"},
                 "expiring": {**_route("expiring", files), "park_s": 1},
                 "jobs": {**_route("jobs", files), "services": [JOBS]},
+                "failing_over": {**_route("failing_over", files), "services": ["down", "flux"], "failover_attempts": 1},
+                "narrow": {**_route("narrow", files), "services": ["narrow"]},
+                "record": {
+                    **_route("record", files),
+                    "dialect": "odoo_action",
+                    "odoo": "plain",
+                    "auth": {"kind": "url_token", "secret": files["webhook"]},
+                    "record": {"fields": {"prompt": "comment"}, "write_back": {"image": "image_1920"}},
+                },
             },
         }
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from contracts.capabilities import KINDS
 from contracts.dialects import DIALECTS
 from runtime.configuration import SECRET_KEYS
 from runtime.configuration_errors import explain
@@ -85,8 +86,8 @@ def test_the_base_of_these_tests_is_valid() -> None:
             "[1]: must be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'",
         ),
         ("routes.event.methods", [], ": must name at least 1"),
-        ("services.flux.kind", "comfy", ": must be 'openai' or 'flux_lora'"),
-        ("routes.event.auth.kind", "digest", f": unknown kind; valid: {INBOUND}, 'signature'"),
+        ("services.flux.kind", "comfy", f": must be {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}"),
+        ("routes.event.auth.kind", "digest", f": unknown kind; valid: {INBOUND}, 'signature', 'url_token'"),
         ("api.auth", {"kind": "signature", "secret": "env:X"}, f".kind: unknown kind; valid: {INBOUND}"),
         ("services.flux.auth", {"kind": "jwt"}, f".kind: unknown kind; valid: {OUTBOUND}"),
         ("routes.event.auth", {"kind": "jwt"}, ": secret is required for HS256"),
@@ -162,7 +163,7 @@ def test_the_base_of_these_tests_is_valid() -> None:
         (
             "services.gpu",
             {"kind": "openai", "base_url": "https://a", "fields": {"a": "b"}},
-            ".fields: only kind flux_lora has them; remove it",
+            ".fields: only kinds flux_lora, fal, replicate, bfl have it; remove it",
         ),
     ],
 )

@@ -19,7 +19,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RetryConfig
 
-from contracts.dialects import DIALECTS
+from contracts.dialects import CALLBACK_DIALECTS
+from contracts.dialects.odoo_action import PARAMETERS
 from contracts.requests import ImageGenerationInput
 from runtime.blobs import LocalBlobStore
 from runtime.settings import Settings
@@ -35,6 +36,9 @@ SIGNING_KEY = "made-up-signing-key-0123456789"
 ODOO = "https://odoo.example"
 ALLOWED = "https://other.example:8443"
 
+RECORD = {"fields": {name: name for name in PARAMETERS}, "write_back": {"chatter": True}}
+"""Records whose fields are called like the parameters."""
+
 _AUTHS: Mapping[str, Mapping[str, str]] = {
     "basic": {"kind": "basic", "user": "odoo"},
     "header": {"kind": "header", "name": "X-Api-Key"},
@@ -48,7 +52,8 @@ def make_settings(directory: Path, **changes: dict[str, Any]) -> Settings:
     secret.write_text(SECRET, encoding="utf-8")
     key = directory / "signing-key"
     key.write_text(SIGNING_KEY, encoding="utf-8")
-    routes = {name: _route(f"dialect/{name}", name) for name in DIALECTS}
+    routes = {name: _route(f"dialect/{name}", name) for name in CALLBACK_DIALECTS}
+    routes["odoo_action"] = _route("dialect/odoo_action", "odoo_action", odoo="stock", record=RECORD)
     for kind in _AUTHS:
         routes[f"auth-{kind}"] = _route(f"auth/{kind}", "event", auth=_auth(kind, secret))
         routes[f"lost-{kind}"] = _route(f"lost/{kind}", "event", auth=_auth(kind, directory / "lost"))
@@ -63,6 +68,11 @@ def make_settings(directory: Path, **changes: dict[str, Any]) -> Settings:
         "store": {"path": directory / "store", "signing_key": f"file:{key}"},
         "odoos": {
             "main": {"database": "acme-prod", "base_url": f"{ODOO}/odoo"},
+            "stock": {
+                "database": "acme-stock",
+                "base_url": ODOO,
+                "rpc": {"kind": "json2", "secret": f"file:{secret}"},
+            },
             "slow": {"database": "slow-prod", "base_url": ODOO, "rate_per_second": 5},
         },
         "services": {
@@ -138,7 +148,7 @@ class Front:
     async def counted(self, result: str, route: str) -> int:
         """How many requests of that route ended so, as the metrics tell."""
         text = (await self.http.get("/metrics")).text
-        found = re.search(rf'starter_requests_total{{dialect="[a-z]+",result="{result}",route="{route}"}} (\S+)', text)
+        found = re.search(rf'starter_requests_total{{dialect="[a-z_]+",result="{result}",route="{route}"}} (\S+)', text)
         return int(float(found[1])) if found else 0
 
     def workflow(self, route: str, request_id: str) -> WorkflowHandle[Any, Any]:

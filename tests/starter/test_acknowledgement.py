@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionStatus
 
 from contracts import search_attributes
-from contracts.dialects import DIALECTS
+from contracts.dialects import CALLBACK_DIALECTS, DIALECTS
 from contracts.names import MEMO_DIGEST, MEMO_REQUEST, WORKFLOW, WORKFLOW_QUEUE
 from starter.intake.submission import UNLIMITED, chosen_service, policies
 from tests.contracts.examples import EXAMPLES, Body
@@ -20,7 +20,7 @@ ID_FIELDS = {
     "adapter": "request_id",
     "endpoint": "ai_generation_request_id",
 }
-CASES = [(dialect, size) for dialect in sorted(DIALECTS) for size in ("minimal", "full")]
+CASES = [(dialect, size) for dialect in sorted(CALLBACK_DIALECTS) for size in ("minimal", "full")]
 
 
 def example(dialect: str, size: str) -> tuple[str, Body]:
@@ -159,7 +159,7 @@ def test_without_a_signing_key_images_always_travel_inline(front: Front) -> None
     ("hint", "service"), [(None, "spare"), ("FLUX", "main"), ("Main", "main"), ("SPARE", "spare"), ("other", "spare")]
 )
 def test_the_request_may_name_its_service(front: Front, hint: str | None, service: str) -> None:
-    assert chosen_service(front.settings.routes["queued"], hint) == service
+    assert chosen_service(front.settings, front.settings.routes["queued"], hint) == service
 
 
 @pytest.mark.parametrize("incoming", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "nonsense"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,8 +28,11 @@ from contracts.requests import (
     ImageGenerationInput,
     ImageGenerationResult,
     ImageRequest,
+    JobFinished,
     JobInput,
     JobReference,
+    ReadRecordInput,
+    RecordRead,
     RequestReference,
     StoredImage,
 )
@@ -59,10 +62,16 @@ class Doubles:
     generate: list[Generation | Exception] = field(default_factory=lambda: [MADE])
     deliver: list[Exception | None] = field(default_factory=lambda: [None])
     collect: list[GeneratedImages | Exception] = field(default_factory=lambda: [IMAGES])
+    poll: list[JobFinished | Exception] = field(default_factory=lambda: [JobFinished(images=1)])
+    read: list[RecordRead | Exception] = field(default_factory=lambda: [RecordRead(request=ImageRequest(prompt="x"))])
     generated: list[GenerateInput] = field(default_factory=list)
     delivered: list[DeliverInput] = field(default_factory=list)
     collected: list[JobInput] = field(default_factory=list)
+    polled: list[JobInput] = field(default_factory=list)
+    read_records: list[ReadRecordInput] = field(default_factory=list)
     cancelled: list[JobInput] = field(default_factory=list)
+    ended: int = 0
+    """Deliveries that are over, whatever their end."""
     hold: str | None = None
     """The activity that is held until `release`, heartbeating."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,11 +82,23 @@ class Doubles:
         await self._wait(names.GENERATE)
         return _next(self.generate)
 
-    @activity.defn(name=names.COLLECT)
-    async def collect_images(self, job: JobInput) -> GeneratedImages:
+    @activity.defn(name=names.POLL)
+    async def poll_job(self, job: JobInput) -> JobFinished:
+        self.polled.append(job)
+        await self._wait(names.POLL)
+        return _next(self.poll)
+
+    @activity.defn(name=names.STORE)
+    async def store_images(self, job: JobInput) -> GeneratedImages:
         self.collected.append(job)
-        await self._wait(names.COLLECT)
+        await self._wait(names.STORE)
         return _next(self.collect)
+
+    @activity.defn(name=names.READ_RECORD)
+    async def read_record(self, call: ReadRecordInput) -> RecordRead:
+        self.read_records.append(call)
+        await self._wait(names.READ_RECORD)
+        return _next(self.read)
 
     @activity.defn(name=names.CANCEL_JOB)
     async def cancel_job(self, job: JobInput) -> None:
@@ -86,7 +107,10 @@ class Doubles:
     @activity.defn(name=names.DELIVER)
     async def deliver_callback(self, call: DeliverInput) -> DeliveryReceipt:
         self.delivered.append(call)
-        await self._wait(names.DELIVER)
+        try:
+            await self._wait(names.DELIVER)
+        finally:
+            self.ended += 1
         _next(self.deliver)
         return DeliveryReceipt(http_status=200)
 
@@ -164,7 +188,8 @@ def policies(**changes: Any) -> Policies:
 async def bench(client: Client, doubles: Doubles) -> AsyncIterator[Bench]:
     """A bench with its workers running."""
     made = Bench(client, doubles, uuid.uuid4().hex[:10])
-    images: list[Callable[..., Any]] = [doubles.generate_image, doubles.collect_images, doubles.cancel_job]
+    jobs: list[Callable[..., Any]] = [doubles.poll_job, doubles.store_images, doubles.cancel_job]
+    odoo: list[Callable[..., Any]] = [doubles.deliver_callback, doubles.read_record]
     workflows = Worker(
         client,
         task_queue=made.tag,
@@ -174,11 +199,14 @@ async def bench(client: Client, doubles: Doubles) -> AsyncIterator[Bench]:
         no_remote_activities=True,
     )
     others = [
-        Worker(client, task_queue=names.images_queue(made.service), activities=images),
-        Worker(client, task_queue=names.images_queue(made.other_service), activities=images),
-        Worker(client, task_queue=names.callbacks_queue(f"odoo-{made.tag}"), activities=[doubles.deliver_callback]),
+        Worker(client, task_queue=names.images_queue(made.service), activities=[doubles.generate_image]),
+        Worker(client, task_queue=names.images_queue(made.other_service), activities=[doubles.generate_image]),
+        Worker(client, task_queue=names.jobs_queue(made.service), activities=jobs),
+        Worker(client, task_queue=names.callbacks_queue(f"odoo-{made.tag}"), activities=odoo),
     ]
-    async with workflows, others[0], others[1], others[2]:
+    async with AsyncExitStack() as running:
+        for worker in (workflows, *others):
+            await running.enter_async_context(worker)
         yield made
 
 

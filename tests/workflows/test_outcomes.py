@@ -225,21 +225,21 @@ async def test_a_delivery_by_url_never_runs_where_its_expiry_could_change(tempor
         assert [call.quick for call in here.doubles.delivered] == [False]
 
 
-async def test_a_job_is_collected_by_an_activity_of_its_own(temporal_client: Client) -> None:
+async def test_a_job_is_waited_for_and_stored_by_activities_of_their_own(temporal_client: Client) -> None:
     doubles = Doubles(generate=[Generation(job=JOB)])
     async with bench(temporal_client, doubles) as here:
         assert (await (await here.start()).result()).outcome is Outcome.COMPLETED
-        assert [job.job for job in doubles.collected] == [JOB]
+        assert [job.job for job in doubles.polled] == [job.job for job in doubles.collected] == [JOB]
 
 
 @pytest.mark.parametrize("job", [False, True])
 async def test_cancelling_a_running_request_tells_odoo_and_ends_completed(temporal_client: Client, job: bool) -> None:
-    doubles = Doubles(hold=names.COLLECT if job else names.GENERATE)
+    doubles = Doubles(hold=names.POLL if job else names.GENERATE)
     if job:
         doubles.generate = [Generation(job=JOB)]
     async with bench(temporal_client, doubles) as here:
         handle = await here.start()
-        while not (doubles.collected if job else doubles.generated):
+        while not (doubles.polled if job else doubles.generated):
             await asyncio.sleep(0.02)
         await handle.cancel()
         assert (await handle.result()).outcome is Outcome.CANCELLED

@@ -6,11 +6,12 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client, ScheduleIntervalSpec, ScheduleOverlapPolicy, ScheduleUpdate, ScheduleUpdateInput
@@ -18,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
+from activities.ledger import Ledger, LedgerActivities
 from activities.open_requests import OpenRequests, find_open_requests
 from activities.retention import RetentionActivities
 from contracts import names
@@ -46,7 +48,8 @@ async def sweeping(client: Client, store: BlobStore) -> AsyncIterator[None]:
     """A worker that sweeps that store."""
     activities = RetentionActivities(Settings(), store)
     workflows = Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandbox())
-    maintenance = Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=[activities.sweep_store])
+    chores: list[Callable[..., Any]] = [activities.sweep_store, LedgerActivities(Ledger(store)).compact_ledger]
+    maintenance = Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=chores)
     async with workflows, maintenance:
         yield
 

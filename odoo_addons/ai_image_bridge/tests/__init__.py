@@ -1,7 +1,7 @@
-"""Tests in Odoo's own framework; those of the screens are added when they exist."""
+"""Tests in Odoo's own framework."""
 
 from . import test_access, test_actions, test_callbacks, test_fetch, test_fuzz, test_outbox, test_pure, test_reconcile
-from . import test_settings
+from . import test_settings, test_ui, test_ui_odoo_17
 
 __all__ = [
     "test_access",
@@ -13,4 +13,6 @@ __all__ = [
     "test_pure",
     "test_reconcile",
     "test_settings",
+    "test_ui",
+    "test_ui_odoo_17",
 ]

@@ -31,6 +31,7 @@ def arch_17(arch):
 
 def _make_box(card):
     box = etree.Element("div", {"class": "oe_kanban_card oe_kanban_global_click"})
+    box.text, card.text = card.text, None
     box.extend(list(card))
     card.append(box)
     card.set("t-name", "kanban-box")

@@ -13,8 +13,9 @@ class IrModel(models.Model):
     def _offer_image_wizard(self):
         """Offer the wizard for these models and no others."""
         actions = self.env["ir.actions.act_window"].sudo().search(_offers())
-        actions.filtered(lambda action: action.binding_model_id not in self).unlink()
-        for model in self - actions.binding_model_id:
+        kept = actions.filtered(lambda action: action.binding_model_id in self)
+        (actions - kept).unlink()
+        for model in self - kept.binding_model_id:
             self._make_offer(model)
 
     @api.model

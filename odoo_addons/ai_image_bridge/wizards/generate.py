@@ -57,16 +57,21 @@ class AiImageGenerate(models.TransientModel):
     def action_generate(self):
         """Create and queue the requests; returns the action that opens them."""
         self.ensure_one()
-        records = self._records()
         shared = {name: self[name] for name in PARAMETERS}
-        if not records:
-            requests = self.env["ai.image.request"].create({**shared, "prompt": self.prompt})
-        else:
-            if len(records) > MOST_RECORDS:
-                raise UserError(_("At most %s records at once.", MOST_RECORDS))
-            requests = self.env["ai.image.request"].create([{**shared, **self._of(record)} for record in records])
+        requests = self.env["ai.image.request"].create([{**shared, **each} for each in self._wanted()])
         requests.action_generate()
         return requests._opened()
+
+    def _wanted(self):
+        """What the requests have each of their own."""
+        records = self._records()
+        if records is None:
+            return [{"prompt": self.prompt}]
+        if not records:
+            raise UserError(_("The record is gone."))
+        if len(records) > MOST_RECORDS:
+            raise UserError(_("At most %s records at once.", MOST_RECORDS))
+        return [self._of(record) for record in records]
 
     def _of(self, record):
         prompt = self.prompt.replace(NAME, record.display_name or "")

@@ -1,0 +1,88 @@
+"""Callbacks that come twice, come unwanted, or come with the wrong secret."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+
+import httpx
+
+from operations.odoo.bridge import REQUEST
+from tests.odoo.site import Json, Site
+from tests.services.calls import picture
+
+AT_ONCE = 16
+EVENT = "/api/ai/events"
+
+
+async def _sent(site: Site) -> Json:
+    """A request that Odoo has sent to somebody who never answers."""
+    await site.faults({"match": "[never]", "kind": "hang", "times": 0})
+    return await site.wait_for(await site.ask(mark="[never]"), state="sent")
+
+
+def _completed(key: str) -> Json:
+    content = picture()
+    return {
+        "requestId": key,
+        "correlationId": key,
+        "status": "completed",
+        "imageData": base64.b64encode(content).decode(),
+        "imageMetadata": {"format": "png", "size": len(content)},
+        "hashValue": hashlib.sha256(content).hexdigest(),
+    }
+
+
+async def _call(site: Site, body: Json) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=site.odoo.url, trust_env=False, timeout=60) as http:
+        return await http.post(EVENT, json=body, headers={"X-Api-Key": site.files.read_secret("callback")})
+
+
+async def test_sixteen_equal_callbacks_at_once_make_one_image(site: Site) -> None:
+    request = await _sent(site)
+    body = _completed(request["request_key"])
+    answers = await asyncio.gather(*(_call(site, body) for _ in range(AT_ONCE)))
+    assert [answer.status_code for answer in answers] == [200] * AT_ONCE
+    assert sum(bool(answer.json().get("duplicate")) for answer in answers) == AT_ONCE - 1
+    assert len(await site.pictures(request["id"])) == 1
+
+
+async def test_other_content_after_completion_is_a_conflict(site: Site) -> None:
+    request = await _sent(site)
+    body = _completed(request["request_key"])
+    assert (await _call(site, body)).status_code == 200
+    failed = {"requestId": request["request_key"], "correlationId": "x", "status": "failed", "errorCode": "X"}
+    assert (await _call(site, failed)).status_code == 409
+    assert (await site.record(request["id"]))["state"] == "completed"
+
+
+async def test_a_wrong_secret_is_a_dead_letter_until_it_is_corrected(site: Site) -> None:
+    right = site.files.read_secret("callback")
+    await site.odoo.parameters(callback_secret="whsec_" + "ab" * 24)
+    asked = await site.ask()
+    request = await site.wait_for(asked, state="sent")
+    key = request["request_key"]
+    parked = await site.parked(key, "event")
+    assert (parked["step"], parked["failure"]["failure"]) == ("deliver", "CallbackRefused")
+    assert parked["failure"]["http_status"] == 401
+    assert right not in str(parked)
+    await site.odoo.parameters(callback_secret=right)
+    assert (await site.order(key, "event", "redrive")).status_code == 200
+    await site.wait_for(asked, state="completed")
+    assert len(await site.pictures(asked)) == await site.paid(key) == 1
+
+
+async def test_odoo_finds_out_about_a_dead_letter_and_redrives_it(site: Site) -> None:
+    await site.odoo.parameters(callback_secret="whsec_" + "cd" * 24)
+    asked = await site.ask()
+    request = await site.wait_for(asked, state="sent")
+    await site.parked(request["request_key"], "event")
+    await site.odoo.parameters(callback_secret=site.files.read_secret("callback"))
+    await site.odoo.sql(f"UPDATE ai_image_request SET sent_at = sent_at - interval '1 day' WHERE id = {asked}")  # noqa: S608
+    (cron,) = await site.odoo.admin.search("ir.model.data", ["name", "=", "cron_reconcile"], fields=("res_id",))
+    await site.odoo.admin.call("ir.cron", "method_direct_trigger", [cron["res_id"]])
+    told = await site.wait_for(asked, parked=True)
+    assert told["last_error"]
+    assert await site.odoo.admin.call(REQUEST, "action_retry", [asked]) is True
+    await site.wait_for(asked, state="completed")

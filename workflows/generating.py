@@ -1,0 +1,71 @@
+"""Having the images of a request made: by its service, or by the next one that can take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from temporalio import workflow
+
+from contracts.errors import Failure, FailureClass
+from contracts.requests import GeneratedImages, GenerateInput, ImageGenerationInput, ImageRequest
+from workflows import record, steps
+from workflows.jobs import Doorbell, finish
+from workflows.slots import Slots
+from workflows.steps import StepFailedError
+
+SEED_LIMIT = 2**31
+"""Seeds of another try stay below: every service takes them."""
+_OVERLOADED = frozenset(
+    {FailureClass.CONNECT_FAILED, FailureClass.PROVIDER_OVERLOADED, FailureClass.CONCURRENCY_LIMITED}
+)
+"""What another service may do better. Refused content and invalid requests are refused everywhere."""
+
+
+class Studio:
+    """Where the images of one request are made."""
+
+    def __init__(self, order: ImageGenerationInput, note: Callable[[str], None]) -> None:
+        self._order = order
+        self._note = note
+        self._slots = Slots(order)
+        self._bell = Doorbell()
+
+    async def make(self, request: ImageRequest, service: str, generation: int) -> GeneratedImages:
+        """The images, by `service` or by the first after it that is not overloaded; raises `StepFailedError`."""
+        services = self._in_turn(service)
+        for position, name in enumerate(services):
+            last = position == len(services) - 1
+            try:
+                made = await self._make_with(request, name, generation, last=last)
+            except StepFailedError as failed:
+                self._note(f"{name} failed: {failed.failure.failure}: {failed.failure.message}")
+                if last or not _may_fail_over(failed.failure):
+                    raise
+                self._note(f"{name} cannot serve now: {services[position + 1]} is asked instead")
+                record.served_by(services[position + 1])
+            else:
+                return made.model_copy(update={"tried": services[:position]}) if position else made
+        raise AssertionError  # one service at least is asked, and the last one returns or raises
+
+    def _in_turn(self, service: str) -> tuple[str, ...]:
+        return (service, *(name for name in self._order.failover if name != service))
+
+    async def _make_with(self, request: ImageRequest, service: str, generation: int, *, last: bool) -> GeneratedImages:
+        call = steps.generate_input(self._order, request, service, generation, failover=not last)
+        async with self._slots.held(service):
+            return await self._made(call)
+
+    async def _made(self, call: GenerateInput) -> GeneratedImages:
+        made = await steps.submit(call)
+        if made.generated is not None:
+            return made.generated
+        return await finish(steps.job_input(call, made), self._bell)
+
+
+def _may_fail_over(failure: Failure) -> bool:
+    return failure.failure in _OVERLOADED and bool(failure.unpaid)
+
+
+def other_seed(request: ImageRequest) -> ImageRequest:
+    """The same request with another seed."""
+    return request.model_copy(update={"seed": workflow.random().randrange(SEED_LIMIT)})
