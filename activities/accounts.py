@@ -111,7 +111,8 @@ class Accounts:
                 return await self._desk.ask(service, RESERVE, wanted, Reserved)
 
             standing = Standing(limits=limits_of(self._services[service]))
-            self._views[service] = _View(standing, Reservations(self._clock, ask))
+            # A clock of their own: the host that dates the moments need not agree with the one that dates activities.
+            self._views[service] = _View(standing, Reservations(ServerClock(), ask))
         return self._views[service]
 
     async def _looked_at(self, service: str) -> _View:

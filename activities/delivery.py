@@ -114,7 +114,8 @@ class DeliveryActivities:
 
     async def _body(self, call: DeliverInput, token: str | None) -> Mapping[str, JsonValue]:
         dialect, outcome = DIALECTS[call.reference.dialect], call.outcome
-        facts = CallbackFacts(execution_id=activity.info().workflow_run_id or "", security_token=token)
+        execution = call.execution_id or activity.info().workflow_run_id or ""
+        facts = CallbackFacts(execution_id=execution, security_token=token)
         if outcome.failure is not None:
             return dialect.render_failure(call.reference, outcome.failure, facts)
         if outcome.generated is None:

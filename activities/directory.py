@@ -73,9 +73,12 @@ class ServiceDirectory:
 
     def submission(self, call: GenerateInput) -> tuple[Call, tuple[str, ...]]:
         """The call as its service can honour it, and what was changed for that; raises `ServiceError`."""
-        settings = self.settings(call.service)
-        url = self._doorbell.url(call) if settings.webhook else None
-        return fitted(replace(service_call(call), webhook_url=url), call.service, settings)
+        return fitted(self.ringing(call), call.service, self.settings(call.service))
+
+    def ringing(self, call: GenerateInput) -> Call:
+        """The call with the address to ring at, by which a service may also know it again."""
+        url = self._doorbell.url(call) if self.settings(call.service).webhook else None
+        return replace(service_call(call), webhook_url=url)
 
     def cost(self, service: str, said: Cost | None, images: int) -> Cost | None:
         """What that many images cost: as the service said, else by the configured price, else unknown."""

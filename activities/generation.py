@@ -81,7 +81,8 @@ class GenerationActivities:
         earlier = await self._records.marker(call)
         if earlier is None:
             raise EarlierAttemptError(LOOK_AGAIN_S)
-        return await self._resume(call, earlier)
+        # After a failover a redrive begins with the first service again: what another has begun is that one's.
+        return await self._resume(call.model_copy(update={"service": earlier.service or call.service}), earlier)
 
     async def _resume(self, call: GenerateInput, marker: Marker) -> Generation:
         if marker.unusable is not None:
@@ -90,7 +91,7 @@ class GenerationActivities:
             return Generation(job=marker.job)
         if marker.artifacts is not None:
             return Generation(generated=await self._storing.download(call, marker))
-        found = await self._directory.service(call.service).find(service_call(call))
+        found = await self._directory.service(call.service).find(self._directory.ringing(call))
         if found is not None:
             return await self._take(call, marker, found)
         return await self._after_unknown(call, marker)
@@ -126,14 +127,17 @@ class GenerationActivities:
     async def _call(self, call: GenerateInput, marker: Marker) -> Generation:
         ready, marker = await self._prepared(call, marker)
         await self._announce(call, marker)
+        sent = _Beside(lambda: self._ledger.note(call, marker, SpendState.SENT))
         try:
-            answer = await self._submit(call, ready, marker)
+            answer = await self._submit(ready, call.service, sent)
         except AttemptFailedError as error:
-            raise await self._after_failed_call(call, marker, error) from None
-        except asyncio.CancelledError:
-            await self._lost(call, marker)
+            told = self._report(call.service, sent, error)
+            raise await beside(told, self._after_failed_call(call, marker, error)) from None
+        except (Exception, asyncio.CancelledError):
+            await beside(sent.ended(), self._lost(call, marker))
             raise
-        return await self._take(call, marker, answer)
+        # What came is kept first: neither the ledger nor the account is a reason to lose it.
+        return await beside(self._report(call.service, sent, None), self._take(call, marker, answer))
 
     async def _prepared(self, call: GenerateInput, marker: Marker) -> tuple[Call, Marker]:
         """The call as it will be sent, once the account may be called. What is refused here was never sent."""
@@ -143,7 +147,7 @@ class GenerationActivities:
         except AttemptFailedError as error:
             await self._withdraw(call, marker)
             raise _proved(error, marker) from None
-        except asyncio.CancelledError:
+        except (Exception, asyncio.CancelledError):
             await self._withdraw(call, marker)
             raise
         return ready, marker.model_copy(update={"warnings": warnings})
@@ -156,19 +160,18 @@ class GenerationActivities:
             await self._refused(call, marker)
             raise
 
-    async def _submit(self, call: GenerateInput, ready: Call, marker: Marker) -> Completed | Accepted:
+    async def _submit(self, ready: Call, service: str, sent: _Beside) -> Completed | Accepted:
         """The one place that pays."""
-        sent = _Beside(lambda: self._ledger.note(call, marker, SpendState.SENT))
         with told_when_sent(sent.start):
-            try:
-                answer = await self._directory.service(call.service).submit(ready)
-            except ServiceError as error:
-                await self._gate.report(call.service, error.failure, error.retry_after_s)
-                raise
-            finally:
-                await sent.ended()
-        await self._gate.report(call.service, None, None)
-        return answer
+            return await self._directory.service(service).submit(ready)
+
+    async def _report(self, service: str, sent: _Beside, error: AttemptFailedError | None) -> None:
+        """Tell the account how the call ended, once the ledger knows that it was sent."""
+        await sent.ended()
+        if error is None:
+            await self._gate.report(service, None, None)
+        elif isinstance(error, ServiceError):
+            await self._gate.report(service, error.failure, error.retry_after_s)
 
     async def _after_failed_call(
         self, call: GenerateInput, marker: Marker, error: AttemptFailedError
@@ -248,7 +251,13 @@ class _Beside:
 
 def _marker(call: GenerateInput, *, calls: int) -> Marker:
     now = time.time()
-    return Marker(calls=calls, call=secrets.token_hex(8), sent_at=now, gives_up_at=now + call.policy.timeout_s)
+    return Marker(
+        service=call.service,
+        calls=calls,
+        call=secrets.token_hex(8),
+        sent_at=now,
+        gives_up_at=now + call.policy.timeout_s,
+    )
 
 
 def _proved(error: AttemptFailedError, marker: Marker) -> AttemptFailedError:

@@ -37,25 +37,28 @@ class JobActivities:
     async def poll_job(self, job: JobInput) -> JobFinished:
         """Wait until the job is finished and note where its images are; images that the poll brings are stored."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._poll(job))
+            return await run_attempt(job.call.policy, lambda: self._poll(_at_its_service(job)))
 
     @activity.defn(name=names.STORE)
     async def store_images(self, job: JobInput) -> GeneratedImages:
         """Download and store what the job has made; an address that has expired is asked for anew, once."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._store(job))
+            return await run_attempt(job.call.policy, lambda: self._store(_at_its_service(job)))
 
     @activity.defn(name=names.COLLECT)
     async def collect_images(self, job: JobInput) -> GeneratedImages:
         """Wait for a job and store its images."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._collect(job))
+            return await run_attempt(job.call.policy, lambda: self._collect(_at_its_service(job)))
 
     @activity.defn(name=names.CANCEL_JOB)
     async def cancel_job(self, job: JobInput) -> None:
         """Cancel a job at its service. What it has made by then stays."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            await self._directory.service(job.call.service).cancel(job.job, service_call(job.call))
+            await run_attempt(job.call.policy, lambda: self._cancel(job))
+
+    async def _cancel(self, job: JobInput) -> None:
+        await self._directory.service(job.job.service).cancel(job.job, service_call(job.call))
 
     async def _poll(self, job: JobInput) -> JobFinished:
         done = await self._records.manifest(job.call)
@@ -120,3 +123,8 @@ class JobActivities:
             now = time.time()
             marker = Marker(sent_at=now, gives_up_at=0, call=f"job-{sha256_hex(job.job.job_id.encode())[:16]}")
         return marker.model_copy(update={"job": marker.job or job.job})
+
+
+def _at_its_service(job: JobInput) -> JobInput:
+    """The job asked for where it is: after a failover and a redrive the call may name another service."""
+    return job.model_copy(update={"call": job.call.model_copy(update={"service": job.job.service})})

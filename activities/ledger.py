@@ -79,9 +79,10 @@ class Ledger:
             # Compacted meanwhile: the entries now stand elsewhere.
 
     async def compact(self, day: date, beat: Callable[[], None] = lambda: None) -> int:
-        """Put the entries of a day into one object; returns how many, 0 where they are in one already. Safe at any time, also twice at once.
+        """Put the entries of a day into one object; returns how many, 0 where they are in one already.
 
-        What is removed stands whole in an object that this call has written. `beat` is called while it goes on.
+        Safe at any time, also twice at once: what is removed stands whole in an object that this call has written.
+        `beat` is called while it goes on.
         """
         keys = [entry.key async for entry in self._blobs.list(_folder(day))]
         if len(keys) == 1 and keys[0].endswith(".jsonl"):

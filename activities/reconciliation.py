@@ -16,7 +16,6 @@ from temporalio.exceptions import ApplicationError
 from activities.attempts import AttemptFailedError
 from activities.odoo.connections import OdooConnections
 from activities.odoo.errors import OdooRefusedError
-from activities.odoo.port import MethodCalls
 from activities.reconciling_comparison import Comparing
 from activities.reconciling_odoo import OdooSide
 from activities.reconciling_repairs import Repairs
@@ -119,10 +118,7 @@ class ReconciliationActivities:
         )
 
     def _odoo(self, task: ReconcileTask) -> OdooSide:
-        port = self._connections.port(task.odoo, CALL_S)
-        if not isinstance(port, MethodCalls):
-            raise TypeError(type(port).__name__)
-        return OdooSide(port, self._blobs)
+        return OdooSide(self._connections.port(task.odoo, CALL_S), self._blobs)
 
     async def _reported(self, task: ReconcileTask, findings: Sequence[Finding]) -> str:
         info = activity.info()

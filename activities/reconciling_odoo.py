@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from activities.odoo.errors import OdooRefusedError
-from activities.odoo.port import MethodCalls
+from activities.odoo.port import OdooPort
 from contracts.callbacks import Verdict
 from contracts.reconciliation import Asked, Attachment
 from contracts.reconciling import moment
@@ -31,7 +31,7 @@ Row = dict[str, JsonValue]
 class OdooSide:
     """What one Odoo knows. Every call raises `OdooRefusedError`; the store's `OSError` passes through."""
 
-    def __init__(self, calls: MethodCalls, blobs: BlobStore) -> None:
+    def __init__(self, calls: OdooPort, blobs: BlobStore) -> None:
         self.calls = calls
         self._blobs = blobs
 

@@ -21,6 +21,8 @@ from runtime.blobs import BlobStore, image_key
 UPDATE_S = 20.0
 """Seconds a worker has to take a redrive."""
 BY = "reconciliation"
+RESEND_BUTTON, REOPEN_BUTTON = "action_resend", "action_reopen"
+"""What the addon offers for repairs: each looks first, under a lock."""
 _GONE = Repaired(done=True, said="It is right already.")
 
 
@@ -55,8 +57,7 @@ class Repairs:
             return Repaired(done=True, said="A workflow has been started meanwhile.")
         if asked is None or not asked.waits:
             return _GONE
-        again: Row = {"state": "queued", "next_attempt_at": False, "last_error": "Reconciliation: sent again."}
-        await self._odoo.calls.write(REQUEST, [asked.record], again)
+        await self._odoo.calls.press(REQUEST, RESEND_BUTTON, [asked.record])
         return Repaired(done=True, said="Queued in Odoo again, under the same key.")
 
     async def _redrive(self, finding: Finding) -> Repaired:
@@ -94,8 +95,8 @@ class Repairs:
     async def _reopen(self, asked: Asked, finding: Finding) -> None:
         """Make Odoo take the same outcome again: else it would call it a duplicate."""
         await self._remove([each.number for each in asked.attachments if each.number in finding.attachments])
-        if asked.state == "completed" or asked.settled:
-            await self._odoo.calls.write(REQUEST, [asked.record], {"state": "processing", "result_digest": False})
+        if asked.state == "completed":
+            await self._odoo.calls.press(REQUEST, REOPEN_BUTTON, [asked.record])
 
     async def _attach(self, finding: Finding) -> Repaired:
         target = finding.target
@@ -122,7 +123,7 @@ class Repairs:
 
     async def _remove(self, attachments: list[int]) -> None:
         if attachments:
-            await self._odoo.calls.call(ATTACHMENT, "unlink", attachments, {})
+            await self._odoo.calls.unlink(ATTACHMENT, attachments)
 
     async def _asked(self, finding: Finding) -> Asked | None:
         found = await self._odoo.asked([finding.record] if finding.record else [])

@@ -103,11 +103,11 @@ class RequestSide:
         ]
         same = next((letter for letter in posted if letter.outcome == outcome), None)
         if same is not None:
-            return same.model_copy(update={"policy": LETTER_POLICY, "quick": False})
+            return same.model_copy(update={"policy": LETTER_POLICY, "quick": False, "execution_id": finding.run_id})
         payloads = events[0].workflow_execution_started_event_attributes.input
         order = await self._decoded(payloads, ImageGenerationInput)
         last = max([_numbered_from(events), *(letter.delivery.number for letter in posted)])
-        return _posted_at_once(order, outcome, last + 1)
+        return _posted_at_once(order, outcome, last + 1, finding.run_id)
 
     async def _decoded(self, payloads: Payloads, kind: type[_T]) -> _T:
         value: _T
@@ -119,6 +119,11 @@ class RequestSide:
         try:
             result: ImageGenerationResult = await handle.result(follow_runs=False)
         except WorkflowFailureError:
+            return None
+        except RPCError as error:
+            # Visibility still lists a request that was deleted a moment ago.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
             return None
         return result
 
@@ -153,7 +158,9 @@ def _numbered_from(events: Sequence[HistoryEvent]) -> int:
     return int(begun[-1].event_time.ToDatetime(tzinfo=UTC).timestamp() * 1000)
 
 
-def _posted_at_once(order: ImageGenerationInput, outcome: ImageOutcome, number: int) -> DeliverInput:
+def _posted_at_once(
+    order: ImageGenerationInput, outcome: ImageOutcome, number: int, run_id: str | None
+) -> DeliverInput:
     """A delivery that the history does not hold was posted inside the workflow's worker, with its images inline."""
     return DeliverInput(
         reference=order.reference,
@@ -165,6 +172,7 @@ def _posted_at_once(order: ImageGenerationInput, outcome: ImageOutcome, number: 
         policy=LETTER_POLICY,
         traceparent=order.traceparent,
         record=order.record,
+        execution_id=run_id,
     )
 
 

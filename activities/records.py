@@ -31,6 +31,8 @@ PATIENCE_S = (0.05, 0.25, 1.0, 3.0)
 class Marker(Frozen):
     """The intent to call a service, and what is known of that call so far."""
 
+    service: str | None = None
+    """Who is called; after a failover not the service that a redrive begins with. None = the one that is asked now."""
     calls: int = 1
     """How many calls this generation has made."""
     call: str = "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -14,6 +15,8 @@ AHEAD_S = 2.0
 """Seconds a call waits for its moment in the slot of a worker; one that must wait longer comes back later."""
 _TRIES = 5
 _BLOCK = 1000
+_HEARD = 20
+"""How many of the last answers say how late what the server dates arrives: a clock that is set back is found out."""
 
 
 class NoMomentError(Exception):
@@ -31,17 +34,16 @@ class ServerClock:
     """
 
     def __init__(self) -> None:
-        self._offset: float | None = None
+        self._offsets: deque[float] = deque(maxlen=_HEARD)
 
     def observe(self, dated: datetime | float) -> None:
         """Take note of something that the server dated before it sent it."""
         server = dated if isinstance(dated, float) else dated.timestamp()
-        offset = server - time.monotonic()
-        self._offset = offset if self._offset is None else max(self._offset, offset)
+        self._offsets.append(server - time.monotonic())
 
     def now(self) -> float:
         """Epoch seconds; this host's own until the server has been heard."""
-        return time.time() if self._offset is None else self._offset + time.monotonic()
+        return max(self._offsets) + time.monotonic() if self._offsets else time.time()
 
 
 class Reservations:

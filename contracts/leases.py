@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pydantic import Field
 
 from contracts.model import Frozen
+
+PACKED_FROM = 64 * 1024
+"""Bytes of JSON from which on a state is handed on compressed: a Temporal payload may have 2 MB, and 8,000 who wait
+would exceed that."""
 
 
 class Lease(Frozen):
@@ -34,6 +40,23 @@ class SlotState(Frozen):
     """When each tenant's next turn is, in turns; only where that is later than `turn`."""
     turn: float = 0.0
     """The turn that was served last."""
+    packed: str | None = None
+    """All of that, compressed, in the place of the rest."""
+
+
+def packed(state: SlotState) -> SlotState:
+    """The state as it is handed on."""
+    plain = state.model_dump_json().encode()
+    if len(plain) < PACKED_FROM:
+        return state
+    return SlotState(packed=base64.b64encode(zlib.compress(plain)).decode())
+
+
+def unpacked(state: SlotState) -> SlotState:
+    """The state as it was before it was handed on."""
+    if state.packed is None:
+        return state
+    return SlotState.model_validate_json(zlib.decompress(base64.b64decode(state.packed)))
 
 
 class SlotDesk:
@@ -44,6 +67,7 @@ class SlotDesk:
     """
 
     def __init__(self, state: SlotState) -> None:
+        state = unpacked(state)
         self._held = {lease.lease: lease for lease in state.held}
         self._waiting = {lease.lease: lease for lease in state.waiting}
         self._turns = dict(state.turns)
@@ -66,7 +90,7 @@ class SlotDesk:
 
     def state(self) -> SlotState:
         """Everything, to be handed on."""
-        return SlotState(held=self.held, waiting=self.waiting, turns=dict(self._turns), turn=self._turn)
+        return packed(SlotState(held=self.held, waiting=self.waiting, turns=dict(self._turns), turn=self._turn))
 
     def ask(self, lease: Lease) -> Lease | None:
         """Put a lease in the queue; returns it where it is held already, so that the grant can be repeated."""
@@ -87,11 +111,13 @@ class SlotDesk:
             del self._held[lease.lease]
         return expired
 
-    def grant(self, limit: int | None, weights: Mapping[str, float], now: float) -> tuple[Lease, ...]:
-        """Hand out what is free under `limit` (None = everything that is asked for)."""
+    def grant(
+        self, limit: int | None, weights: Mapping[str, float], now: float, most: int | None = None
+    ) -> tuple[Lease, ...]:
+        """Hand out what is free under `limit` (None = everything that is asked for), `most` slots at once."""
         granted: list[Lease] = []
         counts = Counter(lease.tenant for lease in self._held.values())
-        while self._waiting and (limit is None or len(self._held) < limit):
+        while self._waiting and (limit is None or len(self._held) < limit) and (most is None or len(granted) < most):
             chosen = next_waiter(self._waiting.values(), counts, weights, self._turns, self._turn)
             del self._waiting[chosen.lease]
             self._take_turn(chosen.tenant, weights.get(chosen.tenant, 1.0))

@@ -238,6 +238,8 @@ class DeliverInput(Frozen):
     quick: bool = False
     """A first, short try inside the workflow's own worker: it never retries by itself."""
     traceparent: str
+    execution_id: str | None = None
+    """What Odoo is told to be the execution, where another one than the request's own posts it again."""
 
 
 class DeliveryReceipt(Frozen):

@@ -15,6 +15,9 @@ from workflows.chores import Chores
 
 LOOK_S = 60.0
 """Seconds between looks for holders that have ended, while others wait."""
+GRANTS_AT_ONCE = 50
+"""Grants that are on their way at most. The server lets a workflow send 2,000 signals at once, and a task that chooses
+among thousands for each of thousands of slots would take longer than it may."""
 
 
 class AccountSlots:
@@ -27,6 +30,7 @@ class AccountSlots:
         self._note = note
         self._looking = False
         self._next_look: float | None = None
+        self._granting = 0
 
     @property
     def held(self) -> tuple[Lease, ...]:
@@ -63,9 +67,17 @@ class AccountSlots:
         """Take back what has expired, hand out what is free."""
         for lease in self._desk.expire(now):
             self._note(f"slot of {lease.workflow_id} taken back: not released in {lease.expires_s:.0f} s")
-        for lease in self._desk.grant(standing.concurrency, standing.live.weights or {}, now):
-            self._chores.start(self._grant(lease))
+        most = max(GRANTS_AT_ONCE - self._granting, 0)
+        for lease in self._desk.grant(standing.concurrency, standing.live.weights or {}, now, most):
+            self._granting += 1
+            self._chores.start(self._grant_in_turn(lease))
         self._look(now)
+
+    async def _grant_in_turn(self, lease: Lease) -> None:
+        await self._grant(lease)
+        # The next were held back while all those were on their way.
+        self._chores.call(when=self._granting == GRANTS_AT_ONCE)
+        self._granting -= 1
 
     async def _grant(self, lease: Lease) -> None:
         asker = workflow.get_external_workflow_handle(lease.workflow_id, run_id=lease.run_id)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from temporalio import workflow
 
-from contracts.errors import Failure, FailureClass
-from contracts.requests import GeneratedImages, GenerateInput, ImageGenerationInput, ImageRequest
+from contracts.errors import Failure, FailureClass, Retry
+from contracts.requests import GeneratedImages, GenerateInput, Generation, ImageGenerationInput, ImageRequest
 from workflows import record, steps
 from workflows.jobs import Doorbell, finish
 from workflows.slots import Slots
@@ -15,8 +15,13 @@ from workflows.steps import StepFailedError
 
 SEED_LIMIT = 2**31
 """Seeds of another try stay below: every service takes them."""
-_OVERLOADED = frozenset(
-    {FailureClass.CONNECT_FAILED, FailureClass.PROVIDER_OVERLOADED, FailureClass.CONCURRENCY_LIMITED}
+_NOT_SERVED = frozenset(
+    {
+        FailureClass.CONNECT_FAILED,
+        FailureClass.PROVIDER_OVERLOADED,
+        FailureClass.PROVIDER_INTERNAL,
+        FailureClass.CONCURRENCY_LIMITED,
+    }
 )
 """What another service may do better. Refused content and invalid requests are refused everywhere."""
 
@@ -56,14 +61,24 @@ class Studio:
             return await self._made(call)
 
     async def _made(self, call: GenerateInput) -> GeneratedImages:
-        made = await steps.submit(call)
+        made = await self._submitted(call)
         if made.generated is not None:
             return made.generated
-        return await finish(steps.job_input(call, made), self._bell)
+        return await finish(steps.job_input(self._order, call, made), self._bell)
+
+    async def _submitted(self, call: GenerateInput) -> Generation:
+        try:
+            return await steps.submit(call)
+        except StepFailedError as failed:
+            gave_up_early = call.failover and failed.failure.rule.retry is Retry.BACKOFF
+            if not gave_up_early or _may_fail_over(failed.failure):
+                raise
+        # Perhaps something was paid for here, so no other service can be asked: then with all patience.
+        return await steps.submit(steps.patiently(self._order, call))
 
 
 def _may_fail_over(failure: Failure) -> bool:
-    return failure.failure in _OVERLOADED and bool(failure.unpaid)
+    return failure.failure in _NOT_SERVED and bool(failure.unpaid)
 
 
 def other_seed(request: ImageRequest) -> ImageRequest:

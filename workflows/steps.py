@@ -121,11 +121,16 @@ async def submit(call: GenerateInput) -> Generation:
     return await _execute(names.GENERATE, call, Generation, call.policy, where)
 
 
-def job_input(call: GenerateInput, made: Generation) -> JobInput:
+def patiently(order: ImageGenerationInput, call: GenerateInput) -> GenerateInput:
+    """The same call with the whole policy, as where nobody stands in."""
+    return call.model_copy(update={"policy": order.policies.generate, "failover": False})
+
+
+def job_input(order: ImageGenerationInput, call: GenerateInput, made: Generation) -> JobInput:
     """The job that a submit led to; raises `StepFailedError` where it led to nothing."""
     if made.job is None:
         raise StepFailedError(make_failure(FailureClass.INTERNAL, "the generation returned neither images nor a job"))
-    return JobInput(call=call, job=made.job)
+    return JobInput(call=patiently(order, call), job=made.job)
 
 
 async def collect(job: JobInput) -> GeneratedImages:

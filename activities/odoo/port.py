@@ -36,6 +36,14 @@ class OdooPort(Protocol):
         """Create a record; gives its id."""
         ...
 
+    async def unlink(self, model: str, ids: Sequence[int]) -> None:
+        """Delete records, in one transaction."""
+        ...
+
+    async def press(self, model: str, button: str, ids: Sequence[int]) -> None:
+        """What a button does: call a public method that takes no arguments on records, in one transaction."""
+        ...
+
     async def post_message(self, model: str, record_id: int, message: Values) -> None:
         """Post in the chatter of a record; `message` are the named arguments of `message_post`."""
         ...
@@ -69,6 +77,14 @@ class MethodCalls(ABC):
         if len(made) != 1:
             raise OdooRefusedError(Verdict.UNCLEAR, "Odoo did not say which record it created")
         return made[0]
+
+    async def unlink(self, model: str, ids: Sequence[int]) -> None:
+        """Delete records, in one transaction."""
+        await self.call(model, "unlink", ids, {})
+
+    async def press(self, model: str, button: str, ids: Sequence[int]) -> None:
+        """What a button does: call a public method that takes no arguments on records, in one transaction."""
+        await self.call(model, button, ids, {})
 
     async def post_message(self, model: str, record_id: int, message: Values) -> None:
         """Post in the chatter of a record; `message` are the named arguments of `message_post`."""

@@ -1,7 +1,7 @@
 {
     "name": "AI Image Bridge",
     "summary": "Request AI images from any record; an orchestrator makes them and brings them back",
-    "version": "19.0.1.0.0",
+    "version": "1.0.0",
     "category": "Productivity",
     "license": "LGPL-3",
     "author": "AI Image Bridge contributors",

@@ -6,7 +6,7 @@ import click
 
 from contracts import search_attributes
 from operations.console import Context, json_option, print_json, run, say
-from operations.schedules import RECURRING, ensure_schedules
+from operations.schedules import ensure_schedules, schedules_of
 from runtime.bootstrap import RETENTION_DAYS
 from runtime.bootstrap import bootstrap as prepare
 
@@ -31,7 +31,7 @@ async def _bootstrap(context: Context, *, as_json: bool) -> None:
                 "registered": list(registered),
                 "search_attributes": [key.name for key in search_attributes.ALL],
                 "retention_days": RETENTION_DAYS,
-                "schedules": [job.workflow for job in RECURRING],
+                "schedules": [job.workflow for job in schedules_of(settings)],
                 "schedules_created": list(created),
             }
         )

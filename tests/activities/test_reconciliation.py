@@ -22,6 +22,7 @@ from activities.odoo.errors import OdooRefusedError, refused
 from activities.odoo.port import MethodCalls, Values
 from activities.reconciliation import ReconciliationActivities
 from activities.reconciling_odoo import REQUEST, OdooSide
+from activities.reconciling_repairs import RESEND_BUTTON
 from activities.reconciling_requests import LETTER_POLICY, RequestSide
 from contracts import names
 from contracts.callbacks import Verdict
@@ -64,11 +65,10 @@ class MemoryOdoo(MethodCalls):
         if method == "search":
             domain: Any = arguments["domain"]
             return [number for number, row in rows.items() if all(_holds(row, *each) for each in domain)]
-        if method == "write":
-            values: Any = arguments["vals"]
+        if method == RESEND_BUTTON:
             for number in ids or ():
-                rows[number].update(values)
-            return True
+                rows[number]["state"] = "queued"
+            return list(ids or ())
         assert method == "read"
         self.pages.append(len(ids or ()))
         return [{"id": number, **rows[number]} for number in ids or () if number in rows]
@@ -276,7 +276,8 @@ async def test_a_letter_is_the_one_that_was_posted(
         await (await running.start(**changes)).result()
         letter = await letter_of(running, tmp_path)
     posted = doubles.delivered[-1]
-    same = {"policy": LETTER_POLICY, "quick": False}
+    assert letter.execution_id == (await running.client.get_workflow_handle(f"event/r-{running.tag}").describe()).run_id
+    same = {"policy": LETTER_POLICY, "quick": False, "execution_id": letter.execution_id}
     if posted.quick:
         # Images are inline: when a URL would expire is in no body.
         same["delivery"] = posted.delivery.model_copy(update={"expires_at": 0})

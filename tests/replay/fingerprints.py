@@ -110,6 +110,11 @@ def _update(event: HistoryEvent) -> Iterator[str]:
     yield event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
 
 
+def _signal(event: HistoryEvent) -> Iterator[str]:
+    sent = event.signal_external_workflow_execution_initiated_event_attributes
+    yield f"{sent.signal_name} to {sent.workflow_execution.workflow_id}"
+
+
 def _nothing(_event: HistoryEvent) -> Iterator[str]:
     yield from ()
 
@@ -133,6 +138,7 @@ _READERS: Mapping[str, Callable[[HistoryEvent], Iterator[str]]] = MappingProxyTy
         "upsert_workflow_search_attributes": _search_attributes,
         "workflow_properties_modified": _memo,
         "workflow_execution_update_accepted": _update,
+        "signal_external_workflow_execution_initiated": _signal,
         "workflow_execution_completed": _nothing,
         "workflow_execution_failed": _nothing,
         "workflow_execution_canceled": _nothing,

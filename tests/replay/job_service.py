@@ -23,12 +23,12 @@ from contracts.requests import (
 from operations.local.drawing import draw
 from runtime.blobs import BlobStore
 
-SERVICE = "jobs"
+SERVICE = "distant"
 UNFINISHED = "[unfinished]"
 """In a prompt: the job never ends."""
 UNTIL_RUNG = "[until rung]"
 """In a prompt: only a second look finds the job done."""
-_JOB = JobReference(service=SERVICE, job_id="job-1", status_url="https://jobs.example/job-1")
+_JOB = JobReference(service=SERVICE, job_id="job-1", status_url="https://distant.example/job-1")
 _SIDE = 64
 
 

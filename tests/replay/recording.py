@@ -19,7 +19,7 @@ from tests.replay import approval
 from tests.replay.histories import CHECKOUT, HistoryError, Library
 from tests.replay.reenactment import reenact_all
 from tests.replay.scenarios import CALLBACK_FAULTS, IMAGE_FAULTS, SCENARIOS
-from tests.replay.site import SECRETS, Site, running_site
+from tests.replay.site import PATIENCE_S, SECRETS, Site, running_site
 from tests.temporal_server import connected, running_server
 
 
@@ -43,8 +43,8 @@ def main(*, scenarios: tuple[str, ...], approve: bool) -> None:
     chosen = () if approve else scenarios or library.missing(SCENARIOS)
     try:
         asyncio.run(_work(library, chosen, version))
-    except HistoryError as error:
-        raise click.ClickException(str(error)) from None
+    except* HistoryError as errors:
+        raise click.ClickException("; ".join(map(str, errors.exceptions))) from None
     click.echo(f"{len(chosen)} histories recorded, fingerprints approved for release {version}")
 
 
@@ -73,7 +73,12 @@ async def _record(library: Library, chosen: Sequence[str], version: str) -> None
 
 
 async def _played(site: Site, name: str) -> WorkflowHistory:
-    handle = await SCENARIOS[name](site, name.replace("_", "-"))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            handle = await SCENARIOS[name](site, name.replace("_", "-"))
+    except TimeoutError:
+        # Most often it was parked against its script, and waits for a decision.
+        raise HistoryError(f"{name} did not come to its end within {PATIENCE_S} s") from None
     return await handle.fetch_history()
 
 

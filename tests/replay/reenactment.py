@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio import activity
 from temporalio.api.common.v1 import Payloads
@@ -25,20 +25,21 @@ from contracts.requests import (
     DeliveryReceipt,
     GeneratedImages,
     Generation,
+    ImageGenerationInput,
     JobFinished,
     JobInput,
     RecordRead,
 )
 from runtime.temporal import DATA_CONVERTER
 from tests.replay.fingerprints import decoded, fingerprint, is_command, local_activity, order_of
-from tests.workflows.harness import Bench, Doubles, Handle, bench
+from tests.workflows.harness import Bench, Doubles, Handle, bench, start_account
 
 PATIENCE_S = 15
 """Seconds for one run; the longest wait in a scenario is 2 s."""
 
 _ENDS = (EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED)
 _AT_ONCE = 4
-_SAME = ("request", "problem", "envelope", "policies")
+_SAME = ("request", "problem", "envelope", "policies", "record", "tenant", "priority")
 """What the fresh run takes over from the recorded input; names of services and queues are the bench's own."""
 
 _T = TypeVar("_T", bound=Frozen)
@@ -57,7 +58,8 @@ async def reenact(client: Client, recorded: WorkflowHistory) -> Reenacted:
     """Run the workflow on doubles that answer as recorded; raises `TimeoutError` where it goes another way."""
     order, doubles = order_of(recorded), _understudies(recorded)
     async with bench(client, doubles) as here, asyncio.timeout(PATIENCE_S):
-        handle = await here.start(**{name: getattr(order, name) for name in _SAME})
+        await start_account(here, concurrency=1)
+        handle = await here.start(**_changes(order, here))
         try:
             await _repeat_messages(here, handle, recorded.events)
             with contextlib.suppress(WorkflowFailureError):
@@ -65,6 +67,15 @@ async def reenact(client: Client, recorded: WorkflowHistory) -> Reenacted:
         finally:
             doubles.release.set()
         return Reenacted(fingerprint(await handle.fetch_history()), doubles.quick_options)
+
+
+def _changes(order: ImageGenerationInput, here: Bench) -> dict[str, Any]:
+    same = {name: getattr(order, name) for name in _SAME}
+    return {
+        **same,
+        "failover": (here.other_service,) if order.failover else (),
+        "leased": (here.service,) if order.service in order.leased else (),
+    }
 
 
 async def reenact_all(client: Client, recorded: Mapping[str, WorkflowHistory]) -> dict[str, Reenacted]:

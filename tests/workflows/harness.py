@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -16,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from contracts import names, search_attributes
+from contracts.accounts import Account, Limits, Standing
 from contracts.decisions import Status
 from contracts.errors import Failure, FailureClass, make_failure
 from contracts.policies import Policies, StepPolicy
@@ -198,16 +200,31 @@ async def bench(client: Client, doubles: Doubles) -> AsyncIterator[Bench]:
         activities=[doubles.deliver_callback],
         no_remote_activities=True,
     )
+    served = {
+        names.images_queue(made.service): [doubles.generate_image],
+        names.images_queue(made.other_service): [doubles.generate_image],
+        names.jobs_queue(made.service): jobs,
+        names.callbacks_queue(f"odoo-{made.tag}"): odoo,
+    }
+    # Heartbeats are throttled; at the default an activity hears of its cancellation half a minute late.
     others = [
-        Worker(client, task_queue=names.images_queue(made.service), activities=[doubles.generate_image]),
-        Worker(client, task_queue=names.images_queue(made.other_service), activities=[doubles.generate_image]),
-        Worker(client, task_queue=names.jobs_queue(made.service), activities=jobs),
-        Worker(client, task_queue=names.callbacks_queue(f"odoo-{made.tag}"), activities=odoo),
+        Worker(client, task_queue=queue, activities=serves, max_heartbeat_throttle_interval=timedelta(milliseconds=100))
+        for queue, serves in served.items()
     ]
     async with AsyncExitStack() as running:
         for worker in (workflows, *others):
             await running.enter_async_context(worker)
         yield made
+
+
+async def start_account(here: Bench, concurrency: int) -> None:
+    """Run the account of the bench's service, which grants slots."""
+    await here.client.start_workflow(
+        names.ACCOUNT_WORKFLOW,
+        Account(service=here.service, standing=Standing(limits=Limits(concurrency=concurrency))),
+        id=names.account_id(here.service),
+        task_queue=here.tag,
+    )
 
 
 async def status(handle: Handle) -> Status:

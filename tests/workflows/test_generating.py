@@ -10,7 +10,6 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from contracts import names, search_attributes
-from contracts.accounts import Account, Limits, Standing
 from contracts.errors import FailureClass, make_failure
 from contracts.requests import (
     Generation,
@@ -20,7 +19,7 @@ from contracts.requests import (
     RecordRead,
     RecordReference,
 )
-from tests.workflows.harness import JOB, MADE, Bench, Doubles, Handle, bench, failed, parked, policies
+from tests.workflows.harness import JOB, MADE, Bench, Doubles, Handle, bench, failed, parked, policies, start_account
 
 RECORD = RecordReference(model="res.partner", record_id=7, action="Draw(#1)")
 
@@ -68,7 +67,7 @@ async def test_what_is_no_proved_overload_does_not_fail_over(temporal_client: Cl
     async with bench(temporal_client, doubles) as here:
         handle = await here.start(failover=(here.other_service,))
         await parked(handle)
-        assert [call.service for call in doubles.generated] == [here.service]
+        assert {call.service for call in doubles.generated} == {here.service}
 
 
 @pytest.mark.parametrize("failure", [FailureClass.CONTENT_REJECTED, FailureClass.INVALID_REQUEST])
@@ -78,6 +77,15 @@ async def test_refused_requests_never_fail_over(temporal_client: Client, failure
         handle = await here.start(failover=(here.other_service,))
         assert (await handle.result()).outcome is Outcome.REJECTED
         assert len(doubles.generated) == 1
+
+
+async def test_a_service_that_was_perhaps_paid_is_asked_again_with_all_patience(temporal_client: Client) -> None:
+    doubles = Doubles(generate=[refused(FailureClass.PROVIDER_OVERLOADED), MADE])
+    async with bench(temporal_client, doubles) as here:
+        handle = await here.start(failover=(here.other_service,), policies=policies(failover_attempts=1))
+        assert (await handle.result()).outcome is Outcome.COMPLETED
+        assert [call.service for call in doubles.generated] == [here.service, here.service]
+        assert [call.policy.attempts for call in doubles.generated] == [1, 3]
 
 
 async def test_where_nobody_can_stand_in_the_last_failure_parks(temporal_client: Client) -> None:
@@ -111,21 +119,10 @@ async def test_a_refused_prompt_is_not_tried_again(temporal_client: Client) -> N
 # --- slots ----------------------------------------------------------------------------------------------------------
 
 
-async def account(here: Bench, concurrency: int) -> None:
-    """Start the account of the bench's service."""
-    limits = Limits(concurrency=concurrency)
-    await here.client.start_workflow(
-        names.ACCOUNT_WORKFLOW,
-        Account(service=here.service, standing=Standing(limits=limits)),
-        id=names.account_id(here.service),
-        task_queue=here.tag,
-    )
-
-
 async def test_a_leased_service_is_called_by_no_more_than_its_slots_allow(temporal_client: Client) -> None:
     doubles = Doubles(hold=names.GENERATE)
     async with bench(temporal_client, doubles) as here:
-        await account(here, concurrency=1)
+        await start_account(here, concurrency=1)
         first = await started(here, "first")
         while not doubles.generated:
             await asyncio.sleep(0.02)
@@ -141,7 +138,7 @@ async def test_a_leased_service_is_called_by_no_more_than_its_slots_allow(tempor
 async def test_who_is_cancelled_in_the_queue_leaves_it(temporal_client: Client) -> None:
     doubles = Doubles(hold=names.GENERATE)
     async with bench(temporal_client, doubles) as here:
-        await account(here, concurrency=1)
+        await start_account(here, concurrency=1)
         first = await started(here, "first")
         while not doubles.generated:
             await asyncio.sleep(0.02)
@@ -185,13 +182,14 @@ async def test_a_service_s_webhook_cuts_the_wait_short(temporal_client: Client) 
         assert len(doubles.polled) == 2
 
 
-async def test_a_failing_poll_never_asks_another_service(temporal_client: Client) -> None:
+async def test_a_failing_poll_never_asks_another_service_and_has_all_patience(temporal_client: Client) -> None:
     down = failed(FailureClass.CONNECT_FAILED)
     doubles = Doubles(generate=[Generation(job=JOB)], poll=[down])
     async with bench(temporal_client, doubles) as here:
-        handle = await here.start(failover=(here.other_service,))
+        handle = await here.start(failover=(here.other_service,), policies=policies(failover_attempts=1))
         assert (await parked(handle)).failure is FailureClass.CONNECT_FAILED
         assert [call.service for call in doubles.generated] == [here.service]
+        assert [job.call.policy.attempts for job in doubles.polled] == [3]
 
 
 # --- records --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import psycopg2
+from markupsafe import escape
 
 from odoo import _, api, fields, models
 
@@ -114,10 +115,8 @@ class AiImageRequest(models.Model):
             )
             key, dialect, priority = self.request_key, self.dialect, self.priority
             orchestrator = Orchestrator(self.env)
-            self.env.cr.execute(
-                "UPDATE ai_image_request SET attempts = COALESCE(attempts, 0) + 1 WHERE id = %s", self.ids
-            )
-            self.env.cr.commit()
+            if not self._begun():
+                return
             answer = orchestrator.send(key, dialect, body, priority)
         except UnreachableError as error:
             problem = str(error)
@@ -126,6 +125,16 @@ class AiImageRequest(models.Model):
             _logger.exception("image request %s could not be sent", self.id)
             problem = type(error).__name__
         self._committed(lambda: self._note_answer(answer, problem))
+
+    def _begun(self):
+        """Count the try; whether the row is still to be sent. Commits."""
+        self.env.cr.execute(
+            "UPDATE ai_image_request SET attempts = COALESCE(attempts, 0) + 1 WHERE id = %s AND state = 'queued'",
+            self.ids,
+        )
+        begun = self.env.cr.rowcount > 0
+        self.env.cr.commit()
+        return begun
 
     def _committed(self, write):
         """Write and commit; again where another transaction was faster, at last given up: the lease runs out."""
@@ -148,7 +157,7 @@ class AiImageRequest(models.Model):
         self._locked()
         taken = answer is not None and answer.ok
         if self.state != "queued":
-            self._note_overtaken(taken)
+            self._note_overtaken(taken, answer is None)
         elif taken:
             self._note_taken()
         elif answer is None or is_retried(answer.status):
@@ -168,11 +177,11 @@ class AiImageRequest(models.Model):
             }
         )
 
-    def _note_overtaken(self, taken):
+    def _note_overtaken(self, taken, lost=False):
         # The outcome was faster than the acknowledgement, or the user has cancelled meanwhile.
         if taken and not self.sent_at:
             self.sent_at = utc_now()
-        if taken and self.state == "cancelled":
+        if (taken or lost) and self.state == "cancelled":
             self._cancel_there()
 
     def _note_failed_try(self, problem, retry_after_s):
@@ -196,6 +205,6 @@ class AiImageRequest(models.Model):
         self.activity_schedule(
             "mail.mail_activity_data_warning",
             summary=_("The image request could not be sent"),
-            note=problem,
+            note=escape(problem),
             user_id=self.requester_id.id,
         )

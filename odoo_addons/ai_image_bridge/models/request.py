@@ -55,6 +55,13 @@ PROTECTED_FIELDS = RESULT_FIELDS | {
     "sent_at",
     "image_ids",
 }
+NOT_STARTED = {
+    **dict.fromkeys(PROTECTED_FIELDS - {"request_key", "payload", "pending_images", "image_ids"}, False),
+    "state": "draft",
+    "attempts": 0,
+    "checks": 0,
+}
+"""What a request begins with, whoever makes it."""
 CHANGED = "ai_image_bridge.request_changed"
 """Type of the bus notification to the requester: {id, state, image_count}."""
 _RESOLUTION = re.compile("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}")
@@ -140,8 +147,8 @@ class AiImageRequest(models.Model):
     result_digest = fields.Char(copy=False, readonly=True, help="SHA-256 of the accepted outcome.")
     execution_url = fields.Char(compute="_compute_execution_url", string="Execution")
     image_ids = fields.One2many("ai.image.result", "request_id", "Images", copy=False, readonly=True)
-    image_count = fields.Integer(compute="_compute_images", string="Image Count")
-    image = fields.Binary(compute="_compute_images", string="Image")
+    image_count = fields.Integer(compute="_compute_image_count", string="Image Count")
+    image = fields.Binary(compute="_compute_image", string="Image")
 
     vars().update(versions.unique("request_key", "request_key", "The request key must be unique."))
 
@@ -180,10 +187,15 @@ class AiImageRequest(models.Model):
             return None
         return self.env[self.res_model].browse(self.res_id).exists() or None
 
-    @api.depends("image_ids.attachment_id")
-    def _compute_images(self):
+    @api.depends("image_ids")
+    def _compute_image_count(self):
         for request in self:
             request.image_count = len(request.image_ids)
+
+    # Apart from the count, which every change of state asks for: this one reads the bytes.
+    @api.depends("image_ids.attachment_id")
+    def _compute_image(self):
+        for request in self:
             request.image = request.image_ids[:1].image
 
     @api.depends("request_key", "queued_at")
@@ -206,6 +218,8 @@ class AiImageRequest(models.Model):
         for request in self.filtered("custom_params"):
             try:
                 content = json.loads(request.custom_params)
+                # Neither NaN nor half a surrogate pair can be sent.
+                json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
             except (ValueError, RecursionError):
                 content = None
             if not isinstance(content, dict):
@@ -222,14 +236,21 @@ class AiImageRequest(models.Model):
                 raise ValidationError(_("The aspect ratio must be as 16:9."))
             if request.seed and not _SEED.fullmatch(request.seed):
                 raise ValidationError(_("The seed must be an integer of at most 18 digits."))
-            if request.inference_steps < 0 or request.cfg_scale < 0:
-                raise ValidationError(_("Steps and CFG scale must not be negative."))
+            if request.inference_steps < 0 or not 0 <= request.cfg_scale < float("inf"):
+                raise ValidationError(_("Steps and CFG scale must be numbers, and not negative."))
 
     @api.model_create_multi
     def create(self, vals_list):
         for values in vals_list:
             self._check_fields(values)
-        return super().create(vals_list)
+        if self.env.su:
+            return super().create(vals_list)
+        # Given, they are not taken from the defaults, which the context and each user may name.
+        fresh = [{**values, **NOT_STARTED, "request_key": str(uuid.uuid4())} for values in vals_list]
+        requests = super().create(fresh)
+        if any(request.payload or request.pending_images or request.image_ids for request in requests.sudo()):
+            raise AccessError(_("Set by the requests themselves only: %s", "payload, pending_images, image_ids"))
+        return requests
 
     def write(self, vals):
         self._check_fields(vals)

@@ -1,6 +1,7 @@
 """The settings page's fields."""
 
 import uuid
+from urllib.parse import urlsplit
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -13,6 +14,14 @@ from .request import DIALECTS
 
 def _setting(kind, name, string, **options):
     return kind(string=string, config_parameter=PREFIX + name, groups="base.group_system", **options)
+
+
+def _is_page(url):
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class ResConfigSettings(models.TransientModel):
@@ -92,6 +101,8 @@ class ResConfigSettings(models.TransientModel):
             problem = url_problem(url.rstrip("/"), allow_http) if url else None
             if problem:
                 raise ValidationError(_("Orchestrator URL: %s", problem))
+            if settings.ai_image_ui_url and not _is_page(settings.ai_image_ui_url.strip()):
+                raise ValidationError(_("Web interface URL: it must begin with https:// or http:// and name a host."))
             if any(settings[f"ai_image_{name}"] < 0 for name in parameters.NUMBERS):
                 raise ValidationError(_("The numbers must not be negative."))
             if settings.ai_image_timeout_s < 1 or settings.ai_image_body_limit_mb < 1:
