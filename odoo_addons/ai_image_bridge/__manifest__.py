@@ -28,6 +28,7 @@
         ],
     },
     "post_init_hook": "finish_install",
+    "uninstall_hook": "forget_settings",
     "application": True,
     "installable": True,
 }

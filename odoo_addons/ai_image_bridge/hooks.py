@@ -7,6 +7,11 @@ def finish_install(env):
     _keep_crons_running(env)
 
 
+def forget_settings(env):
+    """Run once before the addon goes: secrets must not stay behind."""
+    env["ir.config_parameter"].search([("key", "=like", "ai_image_bridge.%")]).unlink()
+
+
 def _assign_groups(env):
     """Give the bot its one group, and the administrator the manager's.
 

@@ -74,6 +74,10 @@ class OdooHome:
         """Install modules (by comma) into a database that nobody uses."""
         await _run(*self.command("install", "-d", database, "-i", modules, "-a", str(ADDONS)))
 
+    async def upgrade(self, database: str, modules: str) -> None:
+        """Upgrade modules (by comma) of a database that nobody uses."""
+        await _run(*self.command("upgrade", "-d", database, "-i", modules, "-a", str(ADDONS)))
+
     def postgres(self) -> Program:
         """The program of the cluster."""
         return Program("postgres", self.command("postgres"), self._accepts)

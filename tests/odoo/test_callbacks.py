@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import time
 
 import httpx
 
 from operations.odoo.bridge import REQUEST
+from tests.odoo.running import Odoos, RunningOdoo, until
 from tests.odoo.site import Json, Site
 from tests.services.calls import picture
 
 AT_ONCE = 16
+SECRET = "made-up-callback-secret-0123456789"
 EVENT = "/api/ai/events"
 
 
@@ -46,6 +49,45 @@ async def test_sixteen_equal_callbacks_at_once_make_one_image(site: Site) -> Non
     assert [answer.status_code for answer in answers] == [200] * AT_ONCE
     assert sum(bool(answer.json().get("duplicate")) for answer in answers) == AT_ONCE - 1
     assert len(await site.pictures(request["id"])) == 1
+
+
+async def _waiting(odoo: RunningOdoo, count: int) -> list[Json]:
+    """Requests that nobody handles, as if they were sent."""
+    made: list[int] = await odoo.admin.call(REQUEST, "create", [{"prompt": "a heron"}] * count)
+    named = ", ".join(map(str, made))
+    await odoo.sql(f"UPDATE ai_image_request SET state = 'sent', sent_at = now() WHERE id IN ({named})")  # noqa: S608
+    found: list[Json] = await odoo.admin.call(REQUEST, "read", made, ["request_key"])
+    return found
+
+
+async def test_fifty_callbacks_at_once_are_all_taken(site: Site) -> None:
+    waiting = await _waiting(site.odoo, 50)
+    answers = await asyncio.gather(*(_call(site, _completed(one["request_key"])) for one in waiting))
+    assert [answer.status_code for answer in answers] == [200] * len(waiting)
+    assert {one["state"] for one in await site.finished(*(one["id"] for one in waiting))} == {"completed"}
+
+
+async def test_worker_processes_share_the_limit_and_make_one_image(odoos: Odoos) -> None:
+    async with odoos.running("bridge", workers=2) as odoo:
+        await odoo.parameters(callback_secret=SECRET, callback_rate_limit="30")
+        (request,) = await _waiting(odoo, 1)
+        body = _completed(request["request_key"])
+        # Nor may a new minute begin in between.
+        await until(_minute_is_young, "every minute is over", patience_s=60)
+        async with httpx.AsyncClient(base_url=odoo.url, trust_env=False, timeout=60) as http:
+            answers = await asyncio.gather(
+                *(http.post(EVENT, json=body, headers={"X-Api-Key": SECRET}) for _ in range(60))
+            )
+        passed = [answer for answer in answers if answer.status_code == 200]
+        limited = [answer for answer in answers if answer.status_code == 429]
+        assert (len(passed), len(limited)) == (30, 30)
+        assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in limited)
+        assert sum(not answer.json().get("duplicate") for answer in passed) == 1
+        assert await odoo.sql("SELECT count(*) FROM ai_image_result") == "1"
+
+
+async def _minute_is_young() -> bool:
+    return time.time() % 60 < 40
 
 
 async def test_other_content_after_completion_is_a_conflict(site: Site) -> None:

@@ -49,15 +49,15 @@ class TestSmuggling(BridgeCase):
         for user in (portal, self.env.ref("base.public_user")):
             theirs = request.with_user(user)
             for call in (
-                lambda: theirs.search([]),
-                lambda: theirs.read(["prompt"]),
-                lambda: theirs.create({"prompt": "x"}),
+                lambda theirs=theirs: theirs.search([]),
+                lambda theirs=theirs: theirs.read(["prompt"]),
+                lambda theirs=theirs: theirs.create({"prompt": "x"}),
                 theirs.action_cancel,
                 theirs.action_retry,
                 theirs.action_resend,
                 theirs.action_reopen,
-                lambda: self.env["ai.image.result"].with_user(user).search([]),
-                lambda: self.env["ai.image.generate"].with_user(user).create({"prompt": "x"}),
+                lambda user=user: self.env["ai.image.result"].with_user(user).search([]),
+                lambda user=user: self.env["ai.image.generate"].with_user(user).create({"prompt": "x"}),
             ):
                 with self.assertRaises(AccessError):
                     call()
