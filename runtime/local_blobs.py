@@ -129,8 +129,8 @@ def _finished_file(directory: Path, data: bytes) -> Path:
 
 def _new_part(directory: Path) -> tuple[int, str]:
     for _ in range(_FOLDER_TRIES):
-        # A deletion may take the empty folder away in between.
-        with contextlib.suppress(FileNotFoundError):
+        # A deletion may take the empty folder away in between: before the part is made, or while mkdir looks at it.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             directory.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(dir=directory, prefix=".part-")
     directory.mkdir(parents=True, exist_ok=True)

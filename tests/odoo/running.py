@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from operations.odoo.installation import OdooHome
+from operations.odoo.installation import ADDONS, OdooHome
 from operations.odoo.rpc import OdooClient
 from operations.supervisor import Program
 from runtime.embedded import free_ports
@@ -163,7 +163,7 @@ class RunningOdoo:
 
     async def shell(self, script: str) -> str:
         """Run Python in Odoo's shell on the database; `env` is there. Gives what it printed."""
-        command = self.home.command("shell", "-d", self.database)
+        command = self.home.command("shell", "-d", self.database, "-a", str(ADDONS))
         done = await asyncio.to_thread(
             subprocess.run, command, input=script, capture_output=True, text=True, check=False
         )
