@@ -1,4 +1,4 @@
-FROM python:3.13-slim-trixie AS build
+FROM python:3.13.11-slim-trixie AS build
 WORKDIR /build
 # Dependencies first: they change less often than the sources, so their layer is reused.
 COPY requirements.lock requirements-build.lock ./
@@ -16,7 +16,7 @@ COPY operations operations
 RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
  && /opt/orchestrator/bin/pip install --no-deps --no-index dist/*.whl
 
-FROM python:3.13-slim-trixie
+FROM python:3.13.11-slim-trixie
 # A fixed number, so that the owner of files in a shared volume is the same in every release.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/orchestrator orchestrator \
  && install -d -o orchestrator -g orchestrator /var/lib/orchestrator /var/lib/orchestrator/images

@@ -11,13 +11,13 @@ from temporalio.worker import Worker
 from activities import Activities, open_activities
 from activities.attempts import BEAT_S
 from contracts.names import WORKFLOW_QUEUE
+from runtime.deployment import deployment_config
 from runtime.settings import Settings
 from workflows import WORKFLOWS, sandbox
 
 
 def build_workers(client: Client, settings: Settings, activities: Activities) -> list[Worker]:
     """The worker of the workflows, and one for each queue of activities."""
-    grace = timedelta(seconds=settings.worker.shutdown_grace_s)
     workflows = Worker(
         client,
         task_queue=WORKFLOW_QUEUE,
@@ -25,6 +25,7 @@ def build_workers(client: Client, settings: Settings, activities: Activities) ->
         activities=[activities.delivery.deliver_callback],
         workflow_runner=sandbox(),
         max_cached_workflows=settings.worker.workflow_cache,
+        deployment_config=deployment_config(settings.worker),
         # Local activities only: an eager or remote activity here would slip past its own queue's rate limit.
         no_remote_activities=True,
         disable_eager_activity_execution=True,
@@ -38,7 +39,7 @@ def build_workers(client: Client, settings: Settings, activities: Activities) ->
             max_concurrent_activities=queue.slots,
             max_task_queue_activities_per_second=queue.rate_per_second,
             max_heartbeat_throttle_interval=timedelta(seconds=BEAT_S),
-            graceful_shutdown_timeout=grace,
+            graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_grace_s),
         )
         for queue in activities.queues()
     ]

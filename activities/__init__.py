@@ -9,6 +9,8 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.accounts import Accounts, ensure_accounts
+from activities.alerts import AlertActivities, ensure_alerts
+from activities.dead_letter_batches import DeadLetterBatchActivities
 from activities.delivery import DeliveryActivities
 from activities.directory import Doorbell, ServiceDirectory
 from activities.generation import GenerationActivities
@@ -51,6 +53,7 @@ async def open_activities(client: Client, settings: Settings) -> Activities:
     """The activities over a store that was tried out, once each account knows its configured limits."""
     store = await usable_store(settings.store)
     await ensure_accounts(client, settings)
+    await ensure_alerts(client, settings)
     return Activities(settings, store, client)
 
 
@@ -74,7 +77,9 @@ class Activities:
         self.delivery = DeliveryActivities(settings, records, self._odoos, self._connections)
         self.retention = RetentionActivities(settings, blobs)
         self.reconciliation = ReconciliationActivities(settings, blobs, self._connections)
+        self.dead_letter_batches = DeadLetterBatchActivities(client, blobs)
         self.records = RecordActivities(settings, self._connections)
+        self.alerts = AlertActivities(settings, client)
 
     def queues(self) -> list[QueueActivities]:
         """One queue per image-service account, one per Odoo: the server enforces the rate of each."""
@@ -106,6 +111,11 @@ class Activities:
             self.reconciliation.plan_reconciliation,
             self.reconciliation.compare_with_odoo,
             self.reconciliation.repair_finding,
+            self.alerts.observe,
+            self.alerts.send_alert,
+            self.dead_letter_batches.select_dead_letters,
+            self.dead_letter_batches.decide_dead_letters,
+            self.dead_letter_batches.look_at_dead_letters,
         )
         return QueueActivities(names.MAINTENANCE_QUEUE, chores, MAINTENANCE_SLOTS, None)
 

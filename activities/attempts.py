@@ -55,9 +55,16 @@ class AttemptFailedError(Exception):
 class EarlierAttemptError(Exception):
     """An earlier attempt may still be running: look again in `wait_s`, which spends no budget."""
 
-    def __init__(self, wait_s: float) -> None:
-        super().__init__("an earlier attempt may still be running")
+    def __init__(self, wait_s: float, reason: str = "an earlier attempt may still be running") -> None:
+        super().__init__(reason)
         self.wait_s = wait_s
+
+
+class HandedOverError(EarlierAttemptError):
+    """This worker stops: another one shall go on waiting for what costs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(0.1, "the worker stops; another one goes on waiting")
 
 
 async def run_attempt(policy: StepPolicy, work: Callable[[], Awaitable[_T]]) -> _T:

@@ -11,7 +11,7 @@ import time
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
-from activities.attempts import run_attempt
+from activities.attempts import HandedOverError, run_attempt
 from activities.directory import ServiceDirectory, service_call
 from activities.records import Marker, Records
 from activities.services.base import Completed, Pending, ServiceError
@@ -108,6 +108,8 @@ class JobActivities:
         service, call = self._directory.service(job.call.service), service_call(job.call)
         end, delay = time.monotonic() + job.call.policy.timeout_s, FIRST_POLL_S
         while isinstance(answer := await service.poll(job.job, call), Pending):
+            if activity.is_worker_shutdown():
+                raise HandedOverError
             remaining = end - time.monotonic()
             if remaining <= 0:
                 message = f"job {job.job.job_id} was not finished after {job.call.policy.timeout_s:.0f} s"

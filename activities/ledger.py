@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
 from temporalio import activity
 
+from activities.measuring import count_call
 from activities.records import Marker
 from contracts import names
 from contracts.identity import sha256_hex
@@ -33,7 +33,6 @@ _T = TypeVar("_T")
 ROOT = "ledger"
 _AT_ONCE = 64
 """Reads and deletions at once."""
-_MILLIONTHS = 1_000_000
 
 
 class Ledger:
@@ -44,7 +43,7 @@ class Ledger:
 
     async def intend(self, call: GenerateInput, marker: Marker) -> None:
         """Write that a call is about to be sent; raises OSError, and then it must not be."""
-        await self._create(spend_entry(call, marker, SpendState.INTENT))
+        await self._create(call, spend_entry(call, marker, SpendState.INTENT))
 
     async def note(
         self,
@@ -57,13 +56,13 @@ class Ledger:
         """Write what became of a call. The ledger is no reason to lose an image: a failure is only logged."""
         entry = spend_entry(call, marker, state, images, cost)
         try:
-            await self._create(entry)
+            await self._create(call, entry)
         except OSError as error:
             log.warning("ledger_entry_lost", reason=str(error), state=state, key=_key(entry))
 
-    async def _create(self, entry: SpendEntry) -> None:
+    async def _create(self, call: GenerateInput, entry: SpendEntry) -> None:
         if await self._blobs.create(_key(entry), _line(entry)) and activity.in_activity():
-            _count(entry)
+            count_call(call.reference.dialect, entry)
 
     async def days(self) -> list[date]:
         """The days that have entries, in order."""
@@ -172,20 +171,6 @@ def _parsed(key: str, data: bytes | None) -> list[SpendEntry] | None:
     except ValidationError:
         log.warning("ledger_entry_unreadable", key=key)
         return []
-
-
-def _count(entry: SpendEntry) -> None:
-    """The metrics: no label comes from a request."""
-    meter = activity.metric_meter()
-    calls = meter.create_counter("image_calls", "Calls to image services by how far they came.")
-    calls.add(1, {"service": entry.service, "state": entry.state})
-    if entry.state is SpendState.STORED and entry.cost is not None:
-        spend = meter.create_counter("image_spend", "Cost of the images that were stored.", "millionths")
-        spend.add(_millionths(entry.cost), {"service": entry.service, "currency": entry.currency or ""})
-
-
-def _millionths(amount: Decimal) -> int:
-    return max(0, int(amount * _MILLIONTHS))
 
 
 async def _each(work: Callable[[str], Awaitable[_T]], keys: Sequence[str], beat: Callable[[], None]) -> list[_T]:

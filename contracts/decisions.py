@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,6 +15,10 @@ from contracts.requests import ImageGenerationResult, ImageRequest, Stage
 Step = Literal["generate", "deliver"]
 Said = Annotated[str, Field(min_length=1, max_length=500)]
 """What an operator says; kept in the request's own log, so neither empty nor long."""
+
+
+SHOWN_LIMIT = 200
+"""Characters of a value that a log line shows."""
 
 
 class Redrive(Frozen):
@@ -71,12 +76,25 @@ class Status(Frozen):
     """What happened so far, one line each, newest last."""
 
 
+class Case(Frozen):
+    """The answer of the query `case`: all that a decision depends on."""
+
+    parked: Parked | None = None
+    request: ImageRequest | None = None
+    """As it is now, with the edits of earlier redrives."""
+    services: tuple[str, ...] = ()
+    """Those that a redrive may name; () = any."""
+
+
+NOTHING_TO_DECIDE = "the request is not parked: there is nothing to decide"
+
+
 def refusal(
     decision: Decision, parked: Parked | None, request: ImageRequest | None, services: tuple[str, ...] = ()
 ) -> str | None:
     """Why a decision cannot be taken now, or None when it can. `services` are the names to choose from; () = any."""
     if parked is None:
-        return "the request is not parked: there is nothing to decide"
+        return NOTHING_TO_DECIDE
     if decision.parking not in (0, parked.parking):
         return f"the decision is about parking {decision.parking}, but the request is in parking {parked.parking}"
     if isinstance(decision, Redrive) and decision.pays_anew and parked.step == "deliver":
@@ -105,3 +123,18 @@ def _edit_refusal(edits: dict[str, JsonValue], request: ImageRequest | None) -> 
 def edited(request: ImageRequest, edits: dict[str, JsonValue] | None) -> ImageRequest:
     """The request with the operator's edits applied and checked."""
     return ImageRequest.model_validate({**request.model_dump(), **(edits or {})})
+
+
+def changed(redrive: Redrive, request: ImageRequest | None, service: str | None) -> tuple[str, ...]:
+    """What a redrive changes, one line each: the field, its value before and the value after."""
+    before = request.model_dump(mode="json") if request else {}
+    edits = sorted((redrive.edits or {}).items())
+    lines = [f"{name}: {_short(before.get(name))} -> {_short(value)}" for name, value in edits]
+    lines += [f"service: {service} -> {redrive.service}"] if redrive.service else []
+    return (*lines, "generate again") if redrive.generate_again else tuple(lines)
+
+
+def _short(value: JsonValue) -> str:
+    # Readable in every language; half a surrogate pair is not, and Temporal takes none.
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return text if len(text) <= SHOWN_LIMIT else f"{text[: SHOWN_LIMIT - 1]}…"

@@ -13,8 +13,11 @@ COMPACT_LEDGER = "compact-ledger"
 DELIVER = "deliver-callback"
 
 REDRIVE = "redrive"
+REDRIVE_WITH_EDITS = "redrive-with-edits"
 DISCARD = "discard"
 STATUS = "status"
+CASE = "case"
+"""Query: all that a decision about a request depends on."""
 JOB_FINISHED = "job-finished"
 """Signal of a service's own webhook: the job is worth a look."""
 
@@ -22,6 +25,8 @@ ACCOUNT_WORKFLOW = "image-account"
 ACQUIRE_SLOT = "acquire-slot"
 RELEASE_SLOT = "release-slot"
 SLOT_GRANTED = "slot-granted"
+
+DEAD_LETTER_BATCH_WORKFLOW = "dead-letter-batch"
 
 RETENTION_WORKFLOW = "store-retention"
 SWEEP = "sweep-store"
@@ -31,6 +36,12 @@ PLAN_RECONCILIATION = "plan-reconciliation"
 COMPARE_WITH_ODOO = "compare-with-odoo"
 REPAIR_FINDING = "repair-finding"
 
+ALERTS_WORKFLOW = "alerts"
+"""The workflow that watches over the installation; its id too, for there is one."""
+OBSERVE = "observe"
+SEND_ALERT = "send-alert"
+ACK = "ack"
+
 WORKFLOW_QUEUE = "orchestrator"
 MAINTENANCE_QUEUE = "maintenance"
 """The task queue of what keeps the installation in order: queue rates, lost slots, sweeps of the store."""
@@ -39,6 +50,7 @@ MEMO_DIGEST = "digest"
 MEMO_REQUEST = "request"
 MEMO_PARKED = "parked"
 MEMO_RECONCILIATION = "reconciliation"
+MEMO_ALERTS = "alerts"
 
 
 def images_queue(service: str) -> str:

@@ -16,6 +16,7 @@ from operations.commands import COMMANDS
 from operations.console import Context, warn
 from operations.supervisor import StartError
 from runtime.bootstrap import NamespaceNotReadyError
+from runtime.codec import DecryptionError
 from runtime.configuration import ConfigurationError
 from runtime.secrets import SecretMissingError
 from runtime.store_check import StoreUnusableError
@@ -33,6 +34,7 @@ _SURROUNDINGS = (
     NamespaceNotReadyError,
     ListenError,
     StartError,
+    DecryptionError,
 )
 _UNREACHABLE = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 _MESSAGE_LIMIT = 500

@@ -45,8 +45,8 @@ class Context:
         return load_settings(self.config)
 
     async def client(self) -> Client:
-        """A connected client; raises `TemporalUnreachableError`."""
-        return await connect(wait_s=CONNECT_WAIT_S, rpc_budget_s=10.0)
+        """A connected client; raises `ConfigurationError` and `TemporalUnreachableError`."""
+        return await connect(encryption=self.settings().encryption, wait_s=CONNECT_WAIT_S, rpc_budget_s=10.0)
 
 
 def json_option(command: _Command) -> _Command:

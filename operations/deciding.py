@@ -1,61 +1,69 @@
-"""Taking one decision about several dead letters: each by Update, or by Signal where no worker answers."""
+"""Taking one decision about a few requests by their ids: each by Update, or by Signal where no worker answers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from temporalio.client import Client
 
-from contracts.decisions import Decision, Redrive
+from contracts.decisions import NOTHING_TO_DECIDE, Decision, Redrive
 from contracts.model import Frozen
 from runtime.settings import Settings
 from starter.api import executions
-from starter.api.executions import RequestError, Way, find_request
+from starter.api.executions import DecisionRefusedError, RequestError, RequestState, Way, find_request
 
 AT_ONCE = 32
 """Decisions under way at once: without a worker each waits some seconds before it goes by Signal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One request that a decision is about."""
-
-    request_id: str
-    route: str | None = None
-    parking: int = 0
-    """The parking that the operator has seen; 0 = whichever is current."""
-
-
 class Decided(Frozen):
-    """What became of one decision: it was taken in some way, or there is a problem."""
+    """What became of one decision: it was taken in some way, or was void, or there is a problem."""
 
     request_id: str
     way: Way | None = None
+    already: bool = False
+    """Whether somebody else has decided meanwhile; nothing was changed then."""
     problem: str | None = None
     """One line."""
 
 
-async def decide(client: Client, settings: Settings, targets: Iterable[Target], decision: Decision) -> list[Decided]:
-    """Take the decision about every target, in their order; raises `TemporalUnreachableError`."""
+async def decide(
+    client: Client, settings: Settings, request_ids: Iterable[str], route: str | None, decision: Decision
+) -> list[Decided]:
+    """Take the decision about every request, in their order; raises `TemporalUnreachableError`."""
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def one(target: Target) -> Decided:
+    async def one(request_id: str) -> Decided:
         async with slots:
-            return await _decide(client, settings, target, decision)
+            return await _decide(client, settings, request_id, route, decision)
 
-    return await asyncio.gather(*(one(target) for target in targets))
+    return await asyncio.gather(*(one(request_id) for request_id in request_ids))
 
 
-async def _decide(client: Client, settings: Settings, target: Target, decision: Decision) -> Decided:
+async def _decide(
+    client: Client, settings: Settings, request_id: str, route: str | None, decision: Decision
+) -> Decided:
     try:
-        state = await find_request(client, settings, target.request_id, target.route)
-        own = decision.model_copy(update={"parking": target.parking})
-        if isinstance(own, Redrive):
-            way = await executions.redrive(client, settings, state, own)
-        else:
-            way = await executions.discard(client, state, own)
+        state = await find_request(client, settings, request_id, route)
+        way = await _take(client, settings, state, decision)
     except RequestError as error:
-        return Decided(request_id=target.request_id, problem=str(error))
-    return Decided(request_id=target.request_id, way=way)
+        return Decided(request_id=request_id, problem=str(error))
+    return Decided(request_id=request_id, way=way, already=way is None)
+
+
+async def _take(client: Client, settings: Settings, state: RequestState, decision: Decision) -> Way | None:
+    """How it was taken; None where somebody else has decided since `state` was read."""
+    try:
+        if isinstance(decision, Redrive):
+            return await executions.redrive(client, settings, state, decision)
+        return await executions.discard(client, state, decision)
+    except DecisionRefusedError as error:
+        if state.parked is not None and (str(error) == NOTHING_TO_DECIDE or await _moved(client, settings, state)):
+            return None
+        raise
+
+
+async def _moved(client: Client, settings: Settings, state: RequestState) -> bool:
+    now = await find_request(client, settings, state.request_id, state.route)
+    return now.parked is None or now.run_id != state.run_id or now.parked != state.parked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from google.protobuf.json_format import ParseError
 from temporalio import workflow
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.exceptions import FailureError
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -26,11 +27,14 @@ from temporalio.worker import (
 )
 
 from runtime.temporal import DATA_CONVERTER
+from runtime.tracing_temporal import TracingInterceptor
 from workflows import WORKFLOWS, sandbox
 
 LIVE_QUERY = 'ExecutionStatus = "Running"'
 """Every request that has not ended, and every account: what a deploy must not break."""
 
+RECENT = 20
+"""Executions that have ended, per workflow, the newest: what has just begun will go the same ways."""
 REPLAY_S = 60.0
 """Seconds one history may take: a broken one can leave the replayer waiting for ever."""
 _MESSAGE_LIMIT = 500
@@ -43,9 +47,13 @@ class Replayed:
     """What became of one history."""
 
     source: str
-    """The file or the workflow id."""
+    """The file or the workflow id, with the run id of one that has ended."""
     problem: str | None = None
     """Why it cannot be replayed, in one line; None where it can."""
+    workflow: str | None = None
+    """The workflow's type, where it is a live one."""
+    is_open: bool = False
+    """Whether it has not ended yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +78,57 @@ def history_files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
 
 
-async def replay_files(files: Iterable[Path], workflows: Sequence[type] = WORKFLOWS) -> ReplayReport:
+async def replay_files(
+    files: Iterable[Path], workflows: Sequence[type] = WORKFLOWS, converter: DataConverter = DATA_CONVERTER
+) -> ReplayReport:
     """Replay histories as the Web UI, the Temporal CLI or `WorkflowHistory.to_json` write them."""
-    with _replays(workflows) as replay:
+    with _replays(workflows, converter) as replay:
         results = [await _replay_file(replay, file) for file in files]
     return ReplayReport(tuple(results))
 
 
-async def replay_live(client: Client, query: str = LIVE_QUERY, workflows: Sequence[type] = WORKFLOWS) -> ReplayReport:
-    """Replay the executions that a visibility query finds; raises `RPCError` where the query cannot be run."""
-    with _replays(workflows) as replay:
-        found = client.list_workflows(query)
-        results = [await _replay_execution(replay, client, one.id, one.run_id) async for one in found]
+async def replay_live(
+    client: Client, query: str | None = None, workflows: Sequence[type] = WORKFLOWS, *, limit: int | None = None
+) -> ReplayReport:
+    """Replay the executions that a visibility query finds, `limit` at most; None = all open and the recent ones.
+
+    Raises `RPCError` where the query cannot be run.
+    """
+    queries = {LIVE_QUERY: None, **_recent(workflows)} if query is None else {query: None}
+    with _replays(workflows, client.data_converter) as replay:
+        found = _found(client, queries, limit)
+        results = [await _replay_execution(replay, client, one) async for one in found]
     return ReplayReport(tuple(results))
+
+
+def _recent(workflows: Sequence[type]) -> dict[str, int]:
+    names = [workflow._Definition.must_from_class(each).name for each in workflows]  # noqa: SLF001 - no public way
+    return {f'WorkflowType = "{name}" AND ExecutionStatus != "Running"': RECENT for name in names}
+
+
+async def _found(
+    client: Client, queries: Mapping[str, int | None], limit: int | None
+) -> AsyncIterator[WorkflowExecution]:
+    count = 0
+    for query, most in queries.items():
+        async for one in client.list_workflows(query, limit=most):
+            if limit is not None and count >= limit:
+                return
+            count += 1
+            yield one
 
 
 class _Replay:
     """Replays one history after the other."""
 
-    def __init__(self, workflows: Sequence[type], executor: ThreadPoolExecutor) -> None:
+    def __init__(self, workflows: Sequence[type], converter: DataConverter, executor: ThreadPoolExecutor) -> None:
         self._crashes: list[str] = []
         self._replayer = Replayer(
             workflows=workflows,
-            data_converter=DATA_CONVERTER,
+            data_converter=converter,
             workflow_runner=sandbox(),
             workflow_task_executor=executor,
-            interceptors=[_CrashWatch(self._crashes)],
+            interceptors=[TracingInterceptor(), _CrashWatch(self._crashes)],
             runtime=_silent_runtime(),
         )
 
@@ -135,10 +168,10 @@ class _WatchedWorkflow(WorkflowInboundInterceptor):
 
 
 @contextmanager
-def _replays(workflows: Sequence[type]) -> Iterator[_Replay]:
+def _replays(workflows: Sequence[type], converter: DataConverter) -> Iterator[_Replay]:
     # The replayer's own executor is never shut down, and its threads would outlive it.
     with ThreadPoolExecutor() as executor:
-        yield _Replay(workflows, executor)
+        yield _Replay(workflows, converter, executor)
 
 
 @cache
@@ -165,12 +198,14 @@ def _read(file: Path) -> WorkflowHistory:
     return WorkflowHistory(recorded or file.stem, history.events)
 
 
-async def _replay_execution(replay: _Replay, client: Client, workflow_id: str, run_id: str | None) -> Replayed:
+async def _replay_execution(replay: _Replay, client: Client, one: WorkflowExecution) -> Replayed:
+    is_open = one.status is WorkflowExecutionStatus.RUNNING
+    source = one.id if is_open else f"{one.id} (run {one.run_id})"
     try:
-        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+        history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
     except RPCError as error:
-        return Replayed(workflow_id, f"cannot be fetched: {_line(error)}")
-    return Replayed(workflow_id, await replay.problem(history))
+        return Replayed(source, f"cannot be fetched: {_line(error)}", one.workflow_type, is_open)
+    return Replayed(source, await replay.problem(history), one.workflow_type, is_open)
 
 
 def _line(error: BaseException) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleDescription,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -24,10 +26,12 @@ from contracts import names
 from contracts.model import Frozen
 from contracts.reconciliation import ReconcileOrder
 from contracts.retention import SweepOrder
+from runtime.bootstrap import Change, Prepared
 from runtime.settings import Settings
 
 CATCH_UP = timedelta(hours=12)
 """How late a run may still start after Temporal was down."""
+_SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +80,69 @@ async def ensure_schedules(client: Client, settings: Settings) -> tuple[str, ...
 
     The reconciliation's goes where no Odoo can be asked any more. Returns the names of those that were created.
     """
+    done = [step async for step in prepare_schedules(client, settings)]
+    return tuple(step.name for step in done if step.change is Change.MADE)
+
+
+async def prepare_schedules(client: Client, settings: Settings, *, rehearse: bool = False) -> AsyncIterator[Prepared]:
+    """As `ensure_schedules`, telling each step once it is done; with `rehearse` only what would be done."""
     wanted = schedules_of(settings)
-    if len(wanted) == len(RECURRING):
-        await _forget(client, names.RECONCILIATION_WORKFLOW)
-    return tuple([job.workflow for job in wanted if await _ensure(client, job, settings)])
+    if len(wanted) == len(RECURRING) and await _known(client, names.RECONCILIATION_WORKFLOW) is not None:
+        if not rehearse:
+            await client.get_schedule_handle(names.RECONCILIATION_WORKFLOW).delete()
+        yield Prepared(_SCHEDULE, names.RECONCILIATION_WORKFLOW, Change.CHANGED, "removed: no Odoo can be asked")
+    for job in wanted:
+        yield await _prepared(client, job, settings, rehearse=rehearse)
 
 
-async def _forget(client: Client, name: str) -> None:
+async def _known(client: Client, name: str) -> ScheduleDescription | None:
     try:
-        await client.get_schedule_handle(name).delete()
+        return await client.get_schedule_handle(name).describe()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
+        return None
 
 
-async def _ensure(client: Client, job: Recurring, settings: Settings) -> bool:
-    schedule = _schedule(job, settings)
+async def _prepared(client: Client, job: Recurring, settings: Settings, *, rehearse: bool) -> Prepared:
+    known, schedule = await _known(client, job.workflow), _schedule(job, settings)
+    every = f"every {_interval(job.every)}"
+    if known is None:
+        made = rehearse or await _create(client, job.workflow, schedule)
+        return Prepared(_SCHEDULE, job.workflow, Change.MADE if made else Change.NONE, every)
+    paused = "; paused, and stays so" if known.schedule.state.paused else ""
+    if await _same(known.schedule, schedule, client):
+        return Prepared(_SCHEDULE, job.workflow, Change.NONE, every + paused)
+    if not rehearse:
+        await client.get_schedule_handle(job.workflow).update(lambda found: _updated(found, schedule))
+    return Prepared(_SCHEDULE, job.workflow, Change.CHANGED, every + paused)
+
+
+def _interval(every: timedelta) -> str:
+    minutes = int(every.total_seconds()) // 60
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+async def _create(client: Client, name: str, schedule: Schedule) -> bool:
     try:
-        await client.create_schedule(job.workflow, schedule)
+        await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(job.workflow).update(lambda known: _updated(known, schedule))
         return False
     return True
+
+
+async def _same(known: Schedule, wanted: Schedule, client: Client) -> bool:
+    """Whether the known schedule does what the wanted one would."""
+    one, other = known.action, wanted.action
+    if not isinstance(one, ScheduleActionStartWorkflow) or not isinstance(other, ScheduleActionStartWorkflow):
+        return False
+    timing = (known.spec.intervals, known.policy.overlap, known.policy.catchup_window)
+    if timing != (wanted.spec.intervals, wanted.policy.overlap, wanted.policy.catchup_window):
+        return False
+    converter = client.data_converter
+    orders = await converter.decode([arg for arg in one.args if isinstance(arg, Payload)])
+    asked = await converter.decode(await converter.encode(list(other.args)))
+    return (one.workflow, one.task_queue, orders) == (other.workflow, other.task_queue, asked)
 
 
 def _schedule(job: Recurring, settings: Settings) -> Schedule:

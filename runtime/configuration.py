@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runtime.configuration_errors import explain
+from runtime.alert_channels import channel_problems
 from runtime.environment import environment_problems, environment_tree, n8n_tree, setting_variables
 from runtime.secrets import SecretMissingError, is_reference, resolve
 from runtime.settings import Settings, StoreSettings
@@ -21,12 +22,14 @@ SHORTEST_SIGNING_KEY = 16
 SECRET_KEYS = frozenset(
     {
         "access_key_id",
+        "keys",
         "password",
         "public_key",
         "secret",
         "secret_access_key",
         "security_token",
         "signing_key",
+        "url",
         "webhook_secret",
     }
 )
@@ -109,7 +112,8 @@ def usable_problems(settings: Settings) -> list[str]:
     """One line for each thing that a starter or worker cannot run without; valid settings may lack all of them."""
     none = "routes: none is configured; add a [routes.NAME] (orchestrator.example.toml shows all kinds)"
     problems = [] if settings.routes else [none]
-    return [*problems, *missing_secrets(settings), *_signing_key(settings.store), *_store_path(settings.store)]
+    stores = (*_signing_key(settings.store), *_store_path(settings.store))
+    return [*problems, *missing_secrets(settings), *stores, *channel_problems(settings)]
 
 
 def _missing(where: str, reference: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from temporalio import activity, workflow
 
 from runtime.redaction import redact
 from runtime.settings import LoggingSettings
+from runtime.tracing import log_ids
 
 _EXCEPTION_LIMIT = 8000
 _QUIET = ("httpx", "httpcore", "hpack", "asyncio", "odoorpc")
@@ -70,6 +71,7 @@ def _described() -> list[Processor]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         _with_temporal_ids,
+        _with_trace_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
@@ -91,6 +93,10 @@ def _with_temporal_ids(_logger: WrappedLogger, _method: str, event: EventDict) -
         ids = {"workflow_id": call.workflow_id, "run_id": call.workflow_run_id}
         return {**ids, "activity": call.activity_type, "attempt": call.attempt, **event}
     return event
+
+
+def _with_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**log_ids(), **event}
 
 
 def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

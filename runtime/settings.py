@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from runtime.alert_settings import AlertSettings
 from runtime.auth_settings import (
     Auth,
     BasicAuth,
@@ -24,6 +25,7 @@ from runtime.auth_settings import (
     UrlTokenAuth,
     WebhookAuth,
 )
+from runtime.encryption_settings import CodecServerSettings, EncryptionSettings
 from runtime.odoo_settings import OdooRpcSettings, OdooSettings
 from runtime.reconciliation_settings import ReconcileSettings, ReconciliationSettings
 from runtime.record_settings import RecordSettings, WriteBack
@@ -31,10 +33,12 @@ from runtime.retry_settings import CallbackRetrySettings, RetrySettings
 from runtime.route_settings import CallbackSettings, ResponseSettings, RouteSettings
 from runtime.service_settings import ServiceSettings
 from runtime.settings_checks import disagreements
-from runtime.settings_values import BindAddress, HttpUrl, Name, Section
+from runtime.settings_values import BUILD_ID, DEPLOYMENT, BindAddress, HttpUrl, Name, Section
 from runtime.store_settings import StoreSettings
+from runtime.tracing_settings import TracingSettings
 
 __all__ = [
+    "AlertSettings",
     "ApiSettings",
     "Auth",
     "BasicAuth",
@@ -43,6 +47,8 @@ __all__ = [
     "CallbackRetrySettings",
     "CallbackSettings",
     "CallerAuth",
+    "CodecServerSettings",
+    "EncryptionSettings",
     "HeaderAuth",
     "JwtAuth",
     "LoggingSettings",
@@ -62,6 +68,7 @@ __all__ = [
     "SignatureAuth",
     "StarterSettings",
     "StoreSettings",
+    "TracingSettings",
     "UrlTokenAuth",
     "WebhookAuth",
     "WorkerSettings",
@@ -88,6 +95,8 @@ class StarterSettings(Section):
     """Seconds in which the head of a request must have arrived; a caller that is slower gets 408."""
     body_deadline_s: float = Field(default=60.0, gt=0, le=3600)
     """Seconds in which the body must have arrived, and in which a caller must take some of its answer."""
+    drain_s: float = Field(default=0.0, ge=0, le=600)
+    """Seconds in which readiness fails after SIGTERM while requests are still taken: a load balancer notices."""
     connection_limit: int = Field(default=500, ge=1, le=100_000)
     """Connections at once; more get 503 with Retry-After. Keep it below the limit of open files (ulimit -n)."""
 
@@ -112,6 +121,21 @@ class WorkerSettings(Section):
     """Seconds that calls in flight get to finish on SIGTERM; longer than any service's timeout_s."""
     metrics_bind: BindAddress | None = None
     """Address for the worker's Prometheus metrics, such as 127.0.0.1:9464. Not set = none."""
+    metrics_interval_s: float = Field(default=30.0, ge=1, le=3600)
+    """Seconds between looks at Temporal for what these metrics observe: dead letters, queues, circuits, slots."""
+    health_bind: BindAddress | None = None
+    """Address for the worker's /healthz and /healthz/readiness, such as 127.0.0.1:9465. Not set = none."""
+    deployment_name: str | None = Field(default=None, pattern=DEPLOYMENT)
+    """Name of the Worker Deployment whose versions the workflows' workers are; goes with `build_id`. Not set = none."""
+    build_id: str | None = Field(default=None, pattern=BUILD_ID)
+    """Which version of the code this worker is, such as a release or a commit."""
+
+
+    @model_validator(mode="after")
+    def _version_is_whole(self) -> WorkerSettings:
+        if (self.deployment_name is None) != (self.build_id is None):
+            raise ValueError("deployment_name and build_id go together: set both, or neither")
+        return self
 
 
 class LoggingSettings(Section):
@@ -132,6 +156,10 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     logging: LoggingSettings = LoggingSettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
+    tracing: TracingSettings = TracingSettings()
+    alerts: AlertSettings = AlertSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
+    codec_server: CodecServerSettings = CodecServerSettings()
     odoos: dict[Name, OdooSettings] = Field(default={})
     """The Odoo databases, by name."""
     services: dict[Name, ServiceSettings] = Field(default={})

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from contracts.dialects import DIALECTS
+from runtime.alert_settings import alert_disagreements
 from runtime.record_checks import record_disagreements
 from runtime.service_checks import service_disagreements
 from runtime.store_settings import store_disagreements
@@ -20,7 +21,7 @@ def disagreements(settings: Settings) -> list[str]:
     """Every contradiction between the sections."""
     problems = [line for name, service in settings.services.items() for line in service_disagreements(name, service)]
     problems += [line for name, route in settings.routes.items() for line in _route(name, route, settings)]
-    return [*problems, *_path_clashes(settings.routes), *store_disagreements(settings)]
+    return [*problems, *_path_clashes(settings.routes), *store_disagreements(settings), *alert_disagreements(settings)]
 
 
 def _route(name: str, route: RouteSettings, settings: Settings) -> Iterator[str]:

@@ -23,6 +23,8 @@ WEBHOOK_PATH = r"^/?[^\s?#/][^\s?#]*$"
 CALLBACK_PATH = r"^/[^\s?#]*$"
 HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 FIELD_NAME = r"^[a-z_][a-z0-9_]{0,62}$"
+BUILD_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+DEPLOYMENT = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$"
 HEADER_VALUE = r"^[\t\x20-\x7e]*$"
 
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
@@ -35,6 +37,8 @@ PATTERNS = {
     CALLBACK_PATH: "must be a path that begins with / and has no blanks, ? and #",
     HEADER_NAME: "must be a header name, as X-Api-Key",
     FIELD_NAME: "must be the technical name of a field, as x_prompt",
+    BUILD_ID: "must be at most 128 letters, digits, ., - and _, beginning with a letter or a digit",
+    DEPLOYMENT: "must be a name: at most 128 letters, digits, - and _, beginning with a letter or a digit",
     HEADER_VALUE: "must be printable ASCII on one line",
 }
 """What each pattern asks for, in words."""

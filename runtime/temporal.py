@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
-from temporalio.api.failure.v1 import Failure as FailureMessage
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
-    PrometheusConfig,
     Runtime,
     TelemetryConfig,
     TelemetryFilter,
 )
 from temporalio.service import RetryConfig
 
+from runtime.codec import KeyRing
+from runtime.codec_conversion import data_converter
+from runtime.encryption_settings import EncryptionSettings
+from runtime.metrics_endpoint import prometheus
+from runtime.tracing import is_on
+from runtime.tracing_temporal import TracingInterceptor
 
-class _FailureConverter(DefaultFailureConverter):
-    """Leaves the stack trace out of failures that are raised on purpose; bugs keep theirs.
-
-    It would only put this machine's paths into histories, which live for weeks.
-    """
-
-    def to_failure(
-        self, exception: BaseException, payload_converter: PayloadConverter, failure: FailureMessage
-    ) -> None:
-        """As the default, but without the stack trace of an `ApplicationError`."""
-        super().to_failure(exception, payload_converter, failure)
-        if isinstance(exception, ApplicationError):
-            failure.stack_trace = ""
-
-
-DATA_CONVERTER = replace(pydantic_data_converter, failure_converter_class=_FailureConverter)
-"""Used by clients, workers and replay alike."""
+DATA_CONVERTER = data_converter(KeyRing())
+"""That of an installation without encryption; clients, workers and replay alike use their client's."""
 
 DEFAULT_ADDRESS = "localhost:7233"
 
@@ -68,13 +53,19 @@ def namespace() -> str:
 
 
 async def connect(
-    *, wait_s: float = 10.0, lazy: bool = False, rpc_budget_s: float | None = None, metrics_bind: str | None = None
+    *,
+    encryption: EncryptionSettings,
+    wait_s: float = 10.0,
+    lazy: bool = False,
+    rpc_budget_s: float | None = None,
+    metrics_bind: str | None = None,
 ) -> Client:
     """A client; waits up to `wait_s` seconds for the server unless `lazy`.
 
     `rpc_budget_s` bounds what one call may spend on retries of its own: the SDK's `rpc_timeout` is per attempt.
-    Raises `TemporalUnreachableError`.
+    Raises `TemporalUnreachableError`, and `SecretMissingError` where a key of `encryption` cannot be used.
     """
+    converter = data_converter(KeyRing.of(encryption))
     options = connection()
     options["target_host"] = options.get("target_host") or DEFAULT_ADDRESS
     retry = RetryConfig(max_elapsed_time_millis=int(rpc_budget_s * 1000)) if rpc_budget_s else None
@@ -83,10 +74,11 @@ async def connect(
         try:
             return await Client.connect(
                 **options,
-                data_converter=DATA_CONVERTER,
+                data_converter=converter,
                 lazy=lazy,
                 retry_config=retry,
                 runtime=_runtime(metrics_bind),
+                interceptors=[TracingInterceptor()] if is_on() else [],
             )
         except RuntimeError as error:
             if asyncio.get_running_loop().time() >= end:
@@ -106,7 +98,7 @@ def _runtime(metrics_bind: str | None) -> Runtime:
                 logging=LoggingConfig(
                     filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
                 ),
-                metrics=PrometheusConfig(bind_address=metrics_bind) if metrics_bind else None,
+                metrics=prometheus(metrics_bind) if metrics_bind else None,
             )
         )
     return _RUNTIMES[metrics_bind]

@@ -7,11 +7,12 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.client import Client
 
 from runtime.blobs import BlobStore
 from runtime.settings import Settings
+from runtime.tracing_http import ServerSpans
 from starter.api.listening import ListenersApi
 from starter.api.requests import RequestsApi
 from starter.features import make_features
@@ -29,7 +30,7 @@ def create_app(settings: Settings, client: Client, blobs: BlobStore) -> Starlett
     """Webhooks, requests API, signed images, health and metrics over one Temporal client, which may be lazy."""
     health, metrics = Health(client), StarterMetrics()
     features = make_features(settings, client, blobs, metrics)
-    webhooks = WebhookFront(settings, client, metrics, features)
+    webhooks = ServerSpans(WebhookFront(settings, client, metrics, features))
     routes = [
         _WebhookRoute(webhooks),
         Route("/healthz", health.live),
@@ -44,6 +45,7 @@ def create_app(settings: Settings, client: Client, blobs: BlobStore) -> Starlett
     app = Starlette(
         routes=routes, exception_handlers={ClientDisconnect: _left, Exception: _crashed}, lifespan=features.lifespan
     )
+    app.state.health = health
     # Webhook paths follow n8n's rules, not the router's: it must neither decode nor redirect them.
     app.router.redirect_slashes = False
     app.router.default = webhooks
@@ -53,7 +55,7 @@ def create_app(settings: Settings, client: Client, blobs: BlobStore) -> Starlett
 class _WebhookRoute(BaseRoute):
     """Matched before all others, so that a webhook's path is compared with none of theirs."""
 
-    def __init__(self, front: WebhookFront) -> None:
+    def __init__(self, front: ASGIApp) -> None:
         self._front = front
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -1,4 +1,4 @@
-"""Live: the loop moves. Ready: Temporal answers, so that a request can be made durable."""
+"""Live: the loop moves. Ready: Temporal answers, so that a request can be made durable, and we are not stopping."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class Health:
         self._lock = asyncio.Lock()
         self._ready = False
         self._known_until = 0.0
+        self._draining = False
+
+    def drain(self) -> None:
+        """Be ready no more: whoever sends us requests shall send them elsewhere. Those that come are still taken."""
+        self._draining = True
 
     async def live(self, request: Request) -> Response:
         """`GET /healthz`."""
@@ -34,6 +39,8 @@ class Health:
 
     async def ready(self, request: Request) -> Response:
         """`GET /healthz/readiness`."""
+        if self._draining:
+            return n8n_answers.json_answer(503, {"status": "error", "message": "stopping"})
         if await self._is_ready():
             return unless_fresh(n8n_answers.healthy(), request)
         return n8n_answers.json_answer(503, {"status": "error", "message": "Temporal is not reachable"})

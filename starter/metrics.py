@@ -6,37 +6,26 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from starlette.requests import Request
 from starlette.responses import Response
 
+from contracts import metrics
 from starter.wire.refusals import Result
 from starter.wire.routing import Webhook
 
-_BUCKETS = (0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0)
-_NO_ROUTE = "none"
+_BUCKETS_S = (0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, *metrics.BUCKETS_S)
+"""Finer below the target of half a second, then those of all other times."""
 
 
 class StarterMetrics:
-    """The starter's own registry: requests by route, dialect and result, and the time until the answer."""
+    """The starter's own registry: requests by route, dialect, Odoo and result, and the time until the answer."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "starter_requests",
-            "Webhook requests by what became of them.",
-            ("route", "dialect", "result"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "starter_acknowledgement_seconds",
-            "Seconds from a parsed request head to the answer.",
-            ("route",),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._dropped_copies = Counter(
-            "starter_shadow_copies_dropped",
-            "Copies for a route's shadow that were not sent because too many waited.",
-            ("route",),
-            registry=self._registry,
-        )
+        self._requests = self._counter(metrics.WEBHOOK_REQUESTS)
+        self._dropped_copies = self._counter(metrics.DROPPED_COPIES)
+        time = metrics.ACKNOWLEDGEMENT
+        self._seconds = Histogram(time.name, time.meaning, time.labels, buckets=_BUCKETS_S, registry=self._registry)
+
+    def _counter(self, metric: metrics.Metric) -> Counter:
+        return Counter(metric.name, metric.meaning, metric.labels, registry=self._registry)
 
     def count_dropped_copy(self, route: str) -> None:
         """Count one copy for a route's shadow that was not sent because too many waited."""
@@ -44,9 +33,9 @@ class StarterMetrics:
 
     def count(self, webhook: Webhook | None, result: Result, seconds: float) -> None:
         """Count one webhook request that took `seconds`."""
-        route, dialect = (webhook.name, webhook.dialect.name) if webhook else (_NO_ROUTE, _NO_ROUTE)
-        self._requests.labels(route, dialect, result.value).inc()
-        self._seconds.labels(route).observe(seconds)
+        where = (webhook.name, webhook.dialect.name, webhook.settings.odoo) if webhook else (metrics.NONE,) * 3
+        self._requests.labels(*where, result.value).inc()
+        self._seconds.labels(*where).observe(seconds)
 
     async def answer(self, _request: Request) -> Response:
         """`GET /metrics`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.alerts import AlertsWorkflow
+from workflows.dead_letter_batch import DeadLetterBatchWorkflow
 from workflows.image_account import ImageAccountWorkflow
 from workflows.image_generation import ImageGenerationWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -14,17 +16,21 @@ WORKFLOWS: tuple[type, ...] = (
     ImageAccountWorkflow,
     StoreRetentionWorkflow,
     ReconciliationWorkflow,
+    DeadLetterBatchWorkflow,
+    AlertsWorkflow,
 )
 
 
 def sandbox() -> SandboxedWorkflowRunner:
     """The sandbox; what is pure passes through it, which saves its import per workflow."""
-    pure = ("contracts", "workflows.details", "workflows.account_details")
+    pure = ("contracts", "workflows.details", "workflows.account_details", "workflows.dead_letter_batch_details")
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*pure))
 
 
 __all__ = [
     "WORKFLOWS",
+    "AlertsWorkflow",
+    "DeadLetterBatchWorkflow",
     "ImageAccountWorkflow",
     "ImageGenerationWorkflow",
     "ReconciliationWorkflow",

@@ -8,7 +8,7 @@ from temporalio import workflow
 
 from contracts.errors import Failure, FailureClass, Retry
 from contracts.requests import GeneratedImages, GenerateInput, Generation, ImageGenerationInput, ImageRequest
-from workflows import record, steps
+from workflows import measuring, record, steps
 from workflows.jobs import Doorbell, finish
 from workflows.slots import Slots
 from workflows.steps import StepFailedError
@@ -49,6 +49,7 @@ class Studio:
                 self._note(f"{name} cannot serve now: {services[position + 1]} is asked instead")
                 record.served_by(services[position + 1])
             else:
+                measuring.image_made(self._order, name)
                 return made.model_copy(update={"tried": services[:position]}) if position else made
         raise AssertionError  # one service at least is asked, and the last one returns or raises
 

@@ -24,7 +24,7 @@ from contracts.requests import (
     Outcome,
     Stage,
 )
-from workflows import record, steps
+from workflows import measuring, record, steps
 from workflows.decision_desk import DecisionDesk
 from workflows.details import render
 from workflows.generating import Studio, other_seed
@@ -64,6 +64,7 @@ class ImageGenerationWorkflow(DecisionDesk):
     @workflow.run
     async def run(self, order: ImageGenerationInput) -> ImageGenerationResult:
         """See the request through; raises `ApplicationError` of type Expired where nobody decided in time."""
+        measuring.began(order)
         self._note(f"accepted from Odoo {order.odoo} by route {order.route}")
         try:
             outcome = await self._generate()
@@ -181,8 +182,8 @@ class ImageGenerationWorkflow(DecisionDesk):
         self._decision = None
         self._note(f"parked as dead letter {self._parkings} at step {step}: {failure.failure}")
         self._stage = Stage.PARKED
-        record.parked(self._parked)
-        workflow.logger.error("dead_letter_parked", extra=self._named(cause=str(failure.failure), step=step))
+        record.parked(self._parked, self._order.reference.request_id)
+        measuring.parked(self._order, self._service, self._parked)
         if step == "generate":
             self._telling = asyncio.create_task(self._tell(failure))
         decision = await self._wait_for_decision()
@@ -204,8 +205,10 @@ class ImageGenerationWorkflow(DecisionDesk):
             await self._stop_telling()
             self._parked = None
             self._stage = Stage.GENERATING if step == "generate" else Stage.DELIVERING
-            self._note(f"redriven by {decision.by}: {decision.reason}{record.changes(decision)}")
+            changes = record.changes(decision, self._request, self._service)
+            self._note(f"redriven by {decision.by}: {decision.reason}{changes}")
             record.redriven(self._stage, decision.service)
+            measuring.redriven(self._order, decision.service or self._service)
             return decision
         if decision is None:
             await self._expire()
@@ -252,6 +255,7 @@ class ImageGenerationWorkflow(DecisionDesk):
         self._result = ImageGenerationResult(outcome=ending, generated=outcome.generated, failure=outcome.failure)
         self._parked, self._stage = None, Stage.SETTLED
         record.settled(self._result, was_parked=self._parkings > 0)
+        measuring.settled(self._order, self._service, self._result)
         self._note(f"settled: {ending}")
         return self._result
 
@@ -265,11 +269,8 @@ class ImageGenerationWorkflow(DecisionDesk):
         self._log = (*self._log, f"{workflow.now():%Y-%m-%d %H:%M:%S} {line}")[-LOG_LIMIT:]
         self._show()
 
-    def _named(self, **fields: str) -> dict[str, str]:
-        return {"request_id": self._order.reference.request_id, **fields}
-
     def _show(self) -> None:
-        workflow.set_current_details(render(self._order.odoo, self.status()))
+        workflow.set_current_details(render(self._order, self.status()))
 
     # --- what operators ask -------------------------------------------------------------------------------------
 

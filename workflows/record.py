@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from temporalio import workflow
@@ -10,8 +9,8 @@ from temporalio.common import SearchAttributeUpdate
 
 from contracts import names
 from contracts import search_attributes as attributes
-from contracts.decisions import Parked, Redrive
-from contracts.requests import ImageGenerationResult, Stage
+from contracts.decisions import Parked, Redrive, changed
+from contracts.requests import ImageGenerationResult, ImageRequest, Stage
 
 
 def moved(stage: Stage) -> None:
@@ -24,8 +23,8 @@ def served_by(service: str) -> None:
     workflow.upsert_search_attributes([attributes.SERVICE.value_set(service)])
 
 
-def parked(why: Parked) -> None:
-    """The request became a dead letter."""
+def parked(why: Parked, request_id: str) -> None:
+    """The request became a dead letter, which the log says too."""
     workflow.upsert_search_attributes(
         [
             attributes.STAGE.value_set(Stage.PARKED),
@@ -34,6 +33,8 @@ def parked(why: Parked) -> None:
         ]
     )
     workflow.upsert_memo({names.MEMO_PARKED: why.model_dump(mode="json")})
+    lost = {"request_id": request_id, "cause": str(why.failure.failure), "step": why.step}
+    workflow.logger.error("dead_letter_parked", extra=lost)
 
 
 def redriven(stage: Stage, service: str | None) -> None:
@@ -63,9 +64,7 @@ def _no_dead_letter() -> list[SearchAttributeUpdate[Any]]:
     return [attributes.FAILURE_CODE.value_unset(), attributes.CAUSE.value_unset()]
 
 
-def changes(redrive: Redrive) -> str:
-    """What a redrive changes, for the log."""
-    parts = [f"{name} = {json.dumps(value)[:200]}" for name, value in sorted((redrive.edits or {}).items())]
-    parts += [f"service = {redrive.service}"] if redrive.service else []
-    parts += ["generate again"] if redrive.generate_again else []
-    return f" ({'; '.join(parts)})" if parts else ""
+def changes(redrive: Redrive, request: ImageRequest | None, service: str) -> str:
+    """What a redrive changes, for the log: each field's value before and after."""
+    lines = changed(redrive, request, service)
+    return f" ({'; '.join(lines)})" if lines else ""

@@ -31,6 +31,7 @@ from contracts.requests import (
     RecordRead,
     RecordReference,
 )
+from workflows import measuring
 
 QUICK_S = 3.0
 """Seconds a callback may take inside the workflow's own worker; longer would hold up its workflow task."""
@@ -179,6 +180,7 @@ async def deliver(call: DeliverInput) -> None:
     if workflow.patched("2026-11-await-callback"):
         where["cancellation_type"] = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     await _execute(names.DELIVER, call, DeliveryReceipt, call.policy, where)
+    measuring.delivered(call)
 
 
 async def deliver_quickly(call: DeliverInput) -> None:
@@ -193,6 +195,7 @@ async def deliver_quickly(call: DeliverInput) -> None:
         )
     except FailureError as error:
         raise _failed(error) from None
+    measuring.delivered(call)
 
 
 async def pause(retry_after_s: float | None, policy: StepPolicy) -> None:

@@ -15,6 +15,7 @@ from activities.services.base import Call, ServiceError
 from activities.services.http_errors import read_exception
 from activities.services.refusals import Phase
 from activities.wire import watch
+from runtime.tracing_http import TracedTransport
 
 USER_AGENT = "odoo-image-orchestrator"
 CONNECT_S = 10.0
@@ -33,14 +34,14 @@ def new_client(*, keepalive: bool) -> httpx.AsyncClient:
 
     The number of connections is not limited: the worker's slots do that.
     """
+    limits = httpx.Limits(max_keepalive_connections=None if keepalive else 0, keepalive_expiry=KEEPALIVE_S)
     return httpx.AsyncClient(
         headers={"User-Agent": USER_AGENT},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,
-        verify=_tls(),
+        transport=TracedTransport(httpx.AsyncHTTPTransport(verify=_tls(), limits=limits, trust_env=False)),
         event_hooks={"request": [watch]},
-        limits=httpx.Limits(max_keepalive_connections=None if keepalive else 0, keepalive_expiry=KEEPALIVE_S),
     )
 
 

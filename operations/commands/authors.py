@@ -16,7 +16,9 @@ def author_options(command: _Command) -> _Command:
     command = click.option("--by", default=_user, callback=_stated, show_default="your user name", help="Who decides.")(
         command
     )
-    return click.option("--reason", required=True, callback=_stated, help="Why; stands in the account's log.")(command)
+    return click.option("--reason", required=True, callback=_stated, help="Why; is written down with the change.")(
+        command
+    )
 
 
 def _user() -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from contracts.dead_letters import DeadLetter, LetterFilter
+from operations.commands.batches import batch, list_batches
+from operations.commands.dead_letter_reports import export, plan_batch, show_letter
 from operations.commands.decisions import discard, redrive
-from operations.commands.filters import filter_options
-from operations.commands.requests import ask_worker, route_option, show
+from operations.commands.filters import chosen, filter_options
 from operations.console import Context, json_option, print_json, print_table, run, say
-from operations.dead_letters import DeadLetter, DeadLetters, Filter, find_dead_letters
-from starter.api.executions import DecisionRefusedError, find_request
+from operations.dead_letters import DeadLetters, find_dead_letters
 
 _COLUMNS = ("request", "route", "service", "cause", "code", "step", "since (UTC)", "message")
 _MESSAGE_LIMIT = 80
@@ -21,21 +24,14 @@ def dead_letters() -> None:
 
 
 @dead_letters.command("list")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
 @filter_options("--service")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Most rows that are shown.")
 @json_option
 @click.pass_obj
-def list_letters(
-    context: Context,
-    /,
-    *,
-    limit: int,
-    as_json: bool,
-    of_service: str | None,
-    **chosen: str | None,
-) -> None:
+def list_letters(context: Context, /, *, limit: int, as_json: bool, ids: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - the filters
     """List dead letters; needs no worker."""
-    found = run(_find(context, Filter(service=of_service, **chosen), limit))
+    found = run(_find(context, chosen(options, ids), limit))
     if as_json:
         letters = [letter.model_dump(mode="json") for letter in found.letters]
         print_json({"dead_letters": letters, "total": found.total, "counts": dict(found.counts)})
@@ -43,8 +39,8 @@ def list_letters(
         _show_list(found)
 
 
-async def _find(context: Context, chosen: Filter, limit: int) -> DeadLetters:
-    return await find_dead_letters(await context.client(), chosen, limit)
+async def _find(context: Context, wanted: LetterFilter, limit: int) -> DeadLetters:
+    return await find_dead_letters(await context.client(), wanted, limit)
 
 
 def _show_list(found: DeadLetters) -> None:
@@ -64,27 +60,5 @@ def _row(letter: DeadLetter) -> tuple[object, ...]:
     return (letter.request_id, letter.route, letter.service, letter.cause, letter.code, letter.step, since, shown)
 
 
-@dead_letters.command("show")
-@click.argument("request_id", metavar="ID")
-@route_option
-@json_option
-@click.pass_obj
-def show_letter(context: Context, *, request_id: str, route: str | None, as_json: bool) -> None:
-    """Show why a request is parked and what to do."""
-    run(_show(context, request_id, route, as_json=as_json))
-
-
-async def _show(context: Context, request_id: str, route: str | None, *, as_json: bool) -> None:
-    client = await context.client()
-    state = await find_request(client, context.settings(), request_id, route)
-    if state.parked is None or not state.open:
-        raise DecisionRefusedError(f"{request_id} is no dead letter: see it with: orchestrator status {request_id}")
-    if as_json:
-        remedy = state.parked.failure.rule.remedy
-        print_json({**state.model_dump(mode="json"), "remedy": remedy})
-    else:
-        show(state, await ask_worker(client, state))
-
-
-dead_letters.add_command(redrive)
-dead_letters.add_command(discard)
+for command in (show_letter, plan_batch, redrive, discard, export, list_batches, batch):
+    dead_letters.add_command(command)

@@ -17,13 +17,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 import worker as worker_process
+from activities.measuring import measured
 from contracts.names import WORKFLOW_QUEUE
 from operations.console import Context, run, stop_on_signals
+from operations.worker_health import WorkerHealth
 from runtime.bootstrap import check_namespace
 from runtime.configuration import ConfigurationError, usable_problems
 from runtime.logs import configure_logging
+from runtime.metrics_observer import observing
 from runtime.settings import Settings
 from runtime.temporal import connect
+from runtime.tracing import tracing
 from starter.wire import server
 
 CONNECT_WAIT_S = 30.0
@@ -44,7 +48,9 @@ def _json_logs(command: _Command) -> _Command:
 @click.pass_obj
 def worker(context: Context, *, as_json: bool) -> None:
     """Run the worker: workflows, image calls, callbacks. SIGTERM lets calls in flight finish."""
-    run(_work(_prepared(context, as_json=as_json)))
+    settings = _prepared(context, as_json=as_json)
+    with tracing(settings.tracing, "worker"):
+        run(_work(settings))
 
 
 @click.command()
@@ -52,7 +58,9 @@ def worker(context: Context, *, as_json: bool) -> None:
 @click.pass_obj
 def starter(context: Context, *, as_json: bool) -> None:
     """Run the webhook front. Temporal may come later: until then requests get 503 with Retry-After."""
-    run(_serve(_prepared(context, as_json=as_json)))
+    settings = _prepared(context, as_json=as_json)
+    with tracing(settings.tracing, "starter"):
+        run(_serve(settings))
 
 
 def _prepared(context: Context, *, as_json: bool) -> Settings:
@@ -68,10 +76,18 @@ def _prepared(context: Context, *, as_json: bool) -> Settings:
 
 
 async def _work(settings: Settings) -> None:
-    client = await connect(wait_s=CONNECT_WAIT_S, metrics_bind=settings.worker.metrics_bind)
+    client = await connect(
+        encryption=settings.encryption, wait_s=CONNECT_WAIT_S, metrics_bind=settings.worker.metrics_bind
+    )
     await check_namespace(client)
-    async with _announced(client, settings):
-        await worker_process.run(client, settings, stop_on_signals())
+    stop = stop_on_signals()
+    health = WorkerHealth(client, stop)
+    async with (
+        health.serving(settings.worker.health_bind),
+        _announced(client, settings, health),
+        observing(client, settings),
+    ):
+        await worker_process.run(measured(client, settings), settings, stop)
     _log.info("worker_stopped")
 
 
@@ -81,9 +97,9 @@ async def _serve(settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _announced(client: Client, settings: Settings) -> AsyncIterator[None]:
+async def _announced(client: Client, settings: Settings, health: WorkerHealth) -> AsyncIterator[None]:
     """Say that the worker is ready once Temporal sees it poll."""
-    announcing = asyncio.create_task(_announce(client, settings))
+    announcing = asyncio.create_task(_announce(client, settings, health))
     try:
         yield
     finally:
@@ -91,11 +107,12 @@ async def _announced(client: Client, settings: Settings) -> AsyncIterator[None]:
         await asyncio.gather(announcing, return_exceptions=True)
 
 
-async def _announce(client: Client, settings: Settings) -> None:
+async def _announce(client: Client, settings: Settings, health: WorkerHealth) -> None:
     while True:
         if await _polls(client):
             break
         await asyncio.sleep(_POLL_S)
+    health.polls.set()
     _log.info(
         "worker_ready",
         namespace=client.namespace,

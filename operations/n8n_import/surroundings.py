@@ -38,7 +38,7 @@ def note_workflow(graph: Graph, notes: Notes, names: Mapping[str, str]) -> None:
         notes.set_up(
             None,
             f"alerts: n8n ran the error workflow {shown} when this one failed. Here such a request becomes a dead "
-            "letter: alert on those (orchestrator dead-letters list) in its place",
+            "letter, and whoever is named in [alerts.channels] is told: set alerts.channels.NAME.url (docs/alerts.md)",
         )
     if workflow.settings.get("executionTimeout") not in {None, "", -1}:
         notes.not_mapped(None, "executionTimeout of the workflow: services.NAME.retry.deadline_s bounds the work here")

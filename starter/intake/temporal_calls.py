@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from temporalio.service import RPCError, RPCStatusCode
 
+from runtime.codec import DecryptionError
 from runtime.temporal import TemporalUnreachableError
 
 _ANSWERS = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
@@ -25,6 +26,9 @@ async def served_within(seconds: float) -> AsyncIterator[None]:
         if error.status in _ANSWERS:
             raise
         raise TemporalUnreachableError(f"Temporal did not serve the call ({error.status.name})") from None
+    except DecryptionError as error:
+        # What is known of the request cannot be read here: to be asked again once the key is there.
+        raise TemporalUnreachableError(str(error)) from None
     except RuntimeError as error:
         # What a lazy client raises while it has never been connected.
         if "client connect" not in str(error):

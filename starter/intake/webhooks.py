@@ -16,6 +16,7 @@ from temporalio.client import Client
 from contracts.search_attributes import keyword
 from runtime.secrets import SecretMissingError
 from runtime.settings import Settings, SignatureAuth, UrlTokenAuth
+from runtime.tracing_http import name_route
 from starter.access.authentication import denial
 from starter.access.url_tokens import url_token_denial, without_token
 from starter.api.listeners import Listener
@@ -180,6 +181,8 @@ class WebhookFront:
 
     def _count(self, call: _Call, result: Result) -> None:
         self._metrics.count(call.webhook, result, call.seconds())
+        if call.webhook is not None:
+            name_route(call.webhook.name)
 
 
 @contextmanager

@@ -39,13 +39,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises `ListenError`, and `TemporalUnreachableError` where Temporal's own configuration cannot be used.
     """
-    client = await connect(lazy=True, rpc_budget_s=settings.starter.start_deadline_s)
+    client = await connect(
+        encryption=settings.encryption, lazy=True, rpc_budget_s=settings.starter.start_deadline_s
+    )
     app = create_app(settings, client, open_store(settings.store))
     limits = connection_limits(settings.starter)
     async with listening(app, settings.starter.host, settings.starter.port, limits) as url:
         _log.info("starter_ready", url=url, routes=sorted(settings.routes))
         await stop.wait()
-        _log.info("starter_stopping")
+        app.state.health.drain()
+        _log.info("starter_stopping", drain_s=settings.starter.drain_s)
+        await asyncio.sleep(settings.starter.drain_s)
 
 
 def connection_limits(starter: StarterSettings) -> ConnectionLimits:

@@ -207,13 +207,13 @@ async def test_what_was_spent_is_counted_without_a_label_from_a_request(
             result_type=Generation,
             start_to_close_timeout=timedelta(seconds=60),
         )
-    seen = [update for update in buffer.retrieve_updates() if update.metric.name.startswith("image_")]
+    seen = [update for update in buffer.retrieve_updates() if update.metric.name.startswith("orchestrator_")]
     ours = [(update.metric.name, update.value, _labels(update.attributes)) for update in seen]
     assert sorted(ours) == [
-        ("image_calls", 1, ["flux", "accepted"]),
-        ("image_calls", 1, ["flux", "intent"]),
-        ("image_calls", 1, ["flux", "stored"]),
-        ("image_spend", 40_000, ["flux", "EUR"]),
+        ("orchestrator_image_calls", 1, ["flux", "accepted"]),
+        ("orchestrator_image_calls", 1, ["flux", "intent"]),
+        ("orchestrator_image_calls", 1, ["flux", "stored"]),
+        ("orchestrator_spend_millionths", 40_000, ["flux", "EUR"]),
     ]
 
 

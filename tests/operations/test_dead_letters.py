@@ -74,34 +74,6 @@ async def test_without_a_worker_a_decision_goes_by_signal(online: CommandLine, t
     assert result.outcome is Outcome.DISCARDED
 
 
-async def test_all_that_the_filters_choose_are_decided(online: CommandLine, temporal_client: Client) -> None:
-    ids = {fresh(), fresh()}
-    decision = ("dead-letters", "discard", "--all", "--route", "bulk", "--yes", "--reason", "old", "--json")
-    async with working(temporal_client, online):
-        left = await parked(temporal_client, online, fresh())
-        handles = [await parked(temporal_client, online, request_id, "bulk") for request_id in ids]
-        ran = await online.run(*decision)
-        results = [ImageGenerationResult.model_validate(await handle.result()) for handle in handles]
-        assert (await told(left)).parked is not None
-    assert (ran.code, ran.document["taken"], ran.document["refused"]) == (0, 2, 0)
-    assert {one["request_id"] for one in ran.document["decided"]} == ids
-    assert {result.outcome for result in results} == {Outcome.DISCARDED}
-
-
-async def test_all_of_none_is_no_failure(online: CommandLine) -> None:
-    ran = await online.run("dead-letters", "redrive", "--all", "--from-service", "nobody", "--reason", "r")
-    assert (ran.code, ran.out) == (0, "nothing is parked\n")
-
-
-async def test_all_asks_before_it_decides(online: CommandLine, temporal_client: Client) -> None:
-    async with working(temporal_client, online):
-        handle = await parked(temporal_client, online, fresh())
-        ran = await online.run("dead-letters", "discard", "--all", "--reason", "r")
-        assert (await told(handle)).parked is not None
-    assert ran.code == 130
-    assert "dead letters? [y/N]" in ran.err
-
-
 async def test_each_refusal_is_one_line(online: CommandLine, temporal_client: Client) -> None:
     request_id, done, unknown = fresh(), fresh(), fresh()
     async with working(temporal_client, online):

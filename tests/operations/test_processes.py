@@ -57,7 +57,7 @@ async def test_a_worker_needs_the_search_attributes_and_bootstrap_gives_them(
     assert (early.code, len(early.err.splitlines())) == (2, 1)
     assert f"lacks the search attributes {', '.join(NAMES)}: run `orchestrator bootstrap`" in early.err
     assert (first.code, first.document["registered"]) == (0, NAMES)
-    assert "all search attributes were there" in again.out
+    assert "search attribute RequestId: already there" in again.out
     assert await missing_search_attributes(bare) == ()
     described = await bare.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=bare.namespace))
     assert described.config.workflow_execution_retention_ttl.ToSeconds() == 30 * 86_400

@@ -1,4 +1,7 @@
-"""`scripts/record-histories`: runs scenarios for real and keeps their histories. Each is recorded once, for ever."""
+"""`scripts/record-histories`: runs scenarios for real and keeps their histories. Each is recorded once, for ever.
+
+Without arguments it records what is missing of every workflow: requests here, the others by tests/replay/enrolment.py.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from temporalio.client import WorkflowHistory
 
 from runtime.logs import configure_logging
 from runtime.settings import LoggingSettings
-from tests.replay import approval
+from tests.replay import approval, enrolment
 from tests.replay.histories import CHECKOUT, HistoryError, Library
 from tests.replay.reenactment import reenact_all
 from tests.replay.scenarios import CALLBACK_FAULTS, IMAGE_FAULTS, SCENARIOS
@@ -42,20 +45,26 @@ def main(*, scenarios: tuple[str, ...], approve: bool) -> None:
     library, version = Library(), release()
     chosen = () if approve else scenarios or library.missing(SCENARIOS)
     try:
-        asyncio.run(_work(library, chosen, version))
+        recorded = len(chosen) + asyncio.run(_work(library, chosen, version, others=not (approve or scenarios)))
     except* HistoryError as errors:
         raise click.ClickException("; ".join(map(str, errors.exceptions))) from None
-    click.echo(f"{len(chosen)} histories recorded, fingerprints approved for release {version}")
+    click.echo(f"{recorded} histories recorded, fingerprints approved for release {version}")
 
 
-async def _work(library: Library, chosen: Sequence[str], version: str) -> None:
+async def _work(library: Library, chosen: Sequence[str], version: str, *, others: bool) -> int:
     for name in chosen:
         library.check_free(library.file(name, version))
     if chosen:
         await _record(library, chosen, version)
+    played = await enrolment.record(version) if others else []
+    for shelf, name, content in played:
+        check_clean(name, WorkflowHistory.from_json(name, content), {**NEVER_RECORDED, **_OF_THIS_MACHINE})
+        shelf.add(shelf.file(name, version), content)
+    await enrolment.approve()
     with tempfile.TemporaryDirectory() as directory:
         async with running_server(Path(directory)) as address:
             approval.write(version, await reenact_all(await connected(address), library.latest()))
+    return len(played)
 
 
 async def _record(library: Library, chosen: Sequence[str], version: str) -> None:

@@ -148,7 +148,8 @@ class Front:
     async def counted(self, result: str, route: str) -> int:
         """How many requests of that route ended so, as the metrics tell."""
         text = (await self.http.get("/metrics")).text
-        found = re.search(rf'starter_requests_total{{dialect="[a-z_]+",result="{result}",route="{route}"}} (\S+)', text)
+        labels = rf'dialect="[a-z_]+",odoo="\w+",result="{result}",route="{route}"'
+        found = re.search(rf"webhook_requests_total{{{labels}}} (\S+)", text)
         return int(float(found[1])) if found else 0
 
     def workflow(self, route: str, request_id: str) -> WorkflowHandle[Any, Any]:

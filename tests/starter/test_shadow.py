@@ -151,7 +151,7 @@ async def test_more_copies_than_may_wait_are_dropped_and_counted(site: Site, tmp
     dropped = [record.count for record in records if isinstance(record, DroppedRecord)]
     assert (sum(dropped), sum(isinstance(record, CopyRecord) for record in records)) == (2, 3)
     told = (await metrics.answer(Request({"type": "http"}))).body
-    assert b'starter_shadow_copies_dropped_total{route="copied"} 2.0' in told
+    assert b'orchestrator_shadow_copies_dropped_total{route="copied"} 2.0' in told
 
 
 async def test_bodies_that_wait_are_bounded_too(site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Checks of a whole installation: one module per subject, verdicts apart from what they are passed on."""
