@@ -46,6 +46,12 @@ class ImageRequest(Frozen):
     custom: dict[str, JsonValue] | None = None
     """Further fields of the dialects that pass them on to the service."""
 
+    @property
+    def odoo_user(self) -> str | None:
+        """Odoo's numeric id of who asked; None where there is none: any other name of a person is personal."""
+        user = self.user_id or ""
+        return user if user.isascii() and user.isdecimal() else None
+
 
 class RecordReference(Frozen):
     """The Odoo record that a request belongs to, where Odoo has no addon: read and written back by RPC."""

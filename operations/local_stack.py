@@ -41,6 +41,8 @@ class LocalStack:
     stand_ins: StandIns | None
     """None where a configuration names real ones."""
     files: DemoFiles
+    codec_url: str | None = None
+    """Where people sign in to see clear text in the Web UI; None where nothing is encrypted, or nobody may."""
 
     @property
     def local(self) -> StandIns:
@@ -85,16 +87,32 @@ def local_stack(
 
 
 def configured_stack(directory: Path, config: Path, settings: Settings, *, usual_ports: bool = True) -> LocalStack:
-    """The stack of a person's own configuration: the server is embedded, services and Odoo are real."""
+    """The stack of a person's own configuration: the server is embedded, services and Odoo are real.
+
+    Raises `SecretMissingError` where a key of `encryption.keys` cannot be used.
+    """
     ui, server = free_ports((UI_PORT, SERVER_PORT) if usual_ports else (0, 0))
-    host = "127.0.0.1" if settings.starter.host in {"0.0.0.0", "::"} else settings.starter.host  # noqa: S104
+    codec_url = _codec_url(settings)
     stack = Stack(
-        EmbeddedServer(directory.resolve(), server, ui),
+        EmbeddedServer(directory.resolve(), server, ui, codec_url),
         config.resolve(),
-        f"http://{host}:{settings.starter.port}",
-        worker_grace_s=settings.worker.shutdown_grace_s,
+        f"http://{_reachable(settings.starter.host)}:{settings.starter.port}",
+        configured=settings,
     )
-    return LocalStack(stack, config, f"http://127.0.0.1:{ui}", None, DemoFiles(directory.resolve()))
+    return LocalStack(stack, config, f"http://127.0.0.1:{ui}", None, DemoFiles(directory.resolve()), codec_url)
+
+
+def _codec_url(settings: Settings) -> str | None:
+    """Where to serve clear text to the Web UI, where something is encrypted and somebody may read it."""
+    server = settings.codec_server
+    if settings.encryption.keys is None or server.auth is None:
+        return None
+    (port,) = free_ports([server.port])
+    return f"http://{_reachable(server.host)}:{port}"
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
 
 
 def curl_line(local: LocalStack) -> str:

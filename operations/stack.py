@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,11 +19,12 @@ from temporalio.service import RPCError
 from contracts.names import WORKFLOW_QUEUE
 from operations.supervisor import STOP_S, Program, Supervisor
 from runtime.bootstrap import bootstrap
+from runtime.codec import KeyRing
+from runtime.codec_conversion import data_converter
 from runtime.configuration import CONFIG_VARIABLE
 from runtime.embedded import EmbeddedServer
-from runtime.environment import ENV_PREFIX, N8N_PAYLOAD_LIMIT
-from runtime.settings import WorkerSettings
-from runtime.temporal import DATA_CONVERTER
+from runtime.environment import ENV_PREFIX, N8N_PAYLOAD_LIMIT, variable_name
+from runtime.settings import Settings
 
 PYTHON = (sys.executable, "-P", "-m")
 OUR_MODULES = {"PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -59,6 +61,8 @@ class Stack:
     """The programs of one machine and the way to start and stop them.
 
     `settings` are the variables (ORCHESTRATOR__...) of worker and starter in place of the shell's; None = the shell's.
+    `configured` is what they read, as far as it concerns us. Raises `SecretMissingError` where a key of theirs cannot be
+    used. The codec server is part of it where the server's Web UI is to ask one.
     """
 
     def __init__(
@@ -67,11 +71,13 @@ class Stack:
         config: Path,
         starter_url: str,
         *,
-        worker_grace_s: float = WorkerSettings().shutdown_grace_s,
         settings: Mapping[str, str] | None = None,
+        configured: Settings | None = None,
     ) -> None:
         self._settings = settings
-        self._worker_stop_s = worker_grace_s + STOP_S
+        self._configured = configured or Settings()
+        self._converter = data_converter(KeyRing.of(self._configured.encryption))
+        self._worker_stop_s = self._configured.worker.shutdown_grace_s + STOP_S
         self._server = server
         self._config = config
         self.starter_url = starter_url
@@ -95,8 +101,9 @@ class Stack:
     async def start(self, stand_ins: StandIns | None, progress: Callable[[str], None]) -> None:
         """Start everything; `progress` gets the name of each program once it is ready. Raises `StartError`."""
         self._server.directory.mkdir(parents=True, exist_ok=True)
-        steps = [self.server(), *(self.local_programs(stand_ins) if stand_ins else []), self.worker(), self.starter()]
-        for program in steps:
+        local = self.local_programs(stand_ins) if stand_ins else []
+        codec = [self.codec_server(self._server.codec_url)] if self._server.codec_url else []
+        for program in (self.server(), *codec, *local, self.worker(), self.starter()):
             await self.supervisor.start(program)
             progress(program.name)
 
@@ -117,6 +124,15 @@ class Stack:
     def starter(self) -> Program:
         """Our webhook front."""
         return self._own("starter", self._answers(f"{self.starter_url}/healthz"))
+
+    def codec_server(self, url: str) -> Program:
+        """Decrypts for the Web UI, at that address."""
+        port, ui = url.rpartition(":")[2], self._server.ui_port
+        origins = (*self._configured.codec_server.origins, f"http://127.0.0.1:{ui}", f"http://localhost:{ui}")
+        ours = {"codec_server.port": port, "codec_server.origins": json.dumps(list(dict.fromkeys(origins)))}
+        program = self._own("codec-server", self._answers(f"{url}/healthz"))
+        environment = {variable_name(path): value for path, value in ours.items()}
+        return replace(program, environment={**program.environment, **environment})
 
     def local_programs(self, stand_ins: StandIns) -> list[Program]:
         """The local image service and the local receiver: self-written stand-ins."""
@@ -147,7 +163,7 @@ class Stack:
 
     async def _server_ready(self) -> bool:
         try:
-            self._client = await Client.connect(self._server.address, data_converter=DATA_CONVERTER)
+            self._client = await Client.connect(self._server.address, data_converter=self._converter)
             await bootstrap(self._client)
         except (RuntimeError, RPCError):
             return False

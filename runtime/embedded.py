@@ -31,6 +31,8 @@ class EmbeddedServer:
     directory: Path
     port: int
     ui_port: int | None
+    codec_url: str | None = None
+    """Where the Web UI has payloads decrypted."""
 
     @property
     def address(self) -> str:
@@ -45,12 +47,13 @@ class EmbeddedServer:
     def command(self) -> list[str]:
         """The command line."""
         ui = ["--ui-port", str(self.ui_port)] if self.ui_port else ["--headless"]
+        codec = ["--ui-codec-endpoint", self.codec_url] if self.ui_port and self.codec_url else []
         attributes = [f"{key.name}=Keyword" for key in search_attributes.ALL]
         return [
             str(binary()),
             "server",
             "start-dev",
-            *("--ip", "127.0.0.1", "--port", str(self.port), *ui),
+            *("--ip", "127.0.0.1", "--port", str(self.port), *ui, *codec),
             *("--log-level", "error", "--log-format", "json"),
             *("--db-filename", str(self.directory / "temporal.db")),
             *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),

@@ -59,7 +59,7 @@ def _standing(order: ImageGenerationInput, status: Status) -> Iterator[str]:
 
 def _asker(order: ImageGenerationInput) -> str:
     request = order.request
-    user = f"user {_literal(request.user_id)}" if request and request.user_id else "a user it did not name"
+    user = f"user {_literal(request.odoo_user)}" if request and request.odoo_user else "a user without a number"
     campaign = f", campaign {_literal(request.campaign_id)}" if request and request.campaign_id else ""
     return f"{user}{campaign}"
 

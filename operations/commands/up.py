@@ -55,6 +55,7 @@ async def _up(context: Context, data: Path, *, usual_ports: bool, as_json: bool)
 def _where(local: LocalStack) -> dict[str, str | None]:
     return {
         "web_ui": local.ui_url,
+        "codec_server": local.codec_url,
         "temporal_address": local.stack.address,
         "webhooks": f"{local.stack.starter_url}/webhook/",
         "received_images": local.stand_ins.receiver_url if local.stand_ins else None,
@@ -64,6 +65,8 @@ def _where(local: LocalStack) -> dict[str, str | None]:
 
 def _say_where(local: LocalStack) -> None:
     err.print(f"\nTemporal Web UI     {local.ui_url}")
+    if local.codec_url is not None:
+        err.print(f"Sign in for clear text at {local.codec_url} (docs/security.md)")
     err.print(f"Webhooks            {local.stack.starter_url}/webhook/")
     err.print(f"Temporal            TEMPORAL_ADDRESS={local.stack.address}")
     if local.stand_ins is not None:

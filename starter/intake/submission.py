@@ -64,7 +64,7 @@ class Submission:
             (search_attributes.ODOO_DATABASE, self.database),
             (search_attributes.SERVICE, self.input.service),
             (search_attributes.STAGE, Stage.GENERATING.value),
-            (search_attributes.ODOO_USER, request.user_id if request else None),
+            (search_attributes.ODOO_USER, request.odoo_user if request else None),
             (search_attributes.CAMPAIGN, request.campaign_id if request else None),
         )
         return TypedSearchAttributes([SearchAttributePair(key, keyword(value)) for key, value in values if value])
@@ -91,7 +91,7 @@ class Submission:
     def details(self) -> str:
         """Markdown for the Web UI: what this is, who asked, where the outcome goes. No prompt, no secret."""
         request = self.input.request
-        asked = f"user {request.user_id}" if request and request.user_id else "a user it did not name"
+        asked = f"user {request.odoo_user}" if request and request.odoo_user else "a user without a number"
         lines = (
             f"**Image request** `{self._shown(self.input.reference.request_id)}`",
             "",

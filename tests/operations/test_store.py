@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.worker import Worker
 
+from activities.queue_rates import QueueRates
 from activities.retention import RetentionActivities
 from contracts import names
 from contracts.identity import sha256_hex
@@ -57,7 +58,9 @@ async def line(tmp_path: Path, server: str) -> AsyncIterator[CommandLine]:
     activities = RetentionActivities(load_settings(line.config), store)
     client = await connected(server)
     workflows = Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandbox())
-    async with workflows, Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=[activities.sweep_store]):
+    # A bootstrap starts the accounts, which set their queues.
+    chores = [activities.sweep_store, QueueRates(client).set_queue_rate]
+    async with workflows, Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=chores):
         yield line
 
 
