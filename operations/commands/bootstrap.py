@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from contracts import search_attributes
@@ -38,3 +40,11 @@ async def _bootstrap(context: Context, *, as_json: bool) -> None:
         return
     news = f"registered {', '.join(registered)}" if registered else "all search attributes were there"
     say(f"namespace {client.namespace}: {news}; closed requests are kept for at least {RETENTION_DAYS} days")
+    for job in schedules_of(settings):
+        made = "made" if job.workflow in created else "was there, brought up to date"
+        say(f"schedule {job.workflow}, every {_interval(job.every)}: {made}")
+
+
+def _interval(every: timedelta) -> str:
+    minutes = int(every.total_seconds()) // 60
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
