@@ -67,6 +67,11 @@ class ServiceDirectory:
             raise AttemptFailedError(make_failure(FailureClass.MODEL_NOT_FOUND, message, service=name))
         return self._settings[name]
 
+    def may_repeat(self, service: str, calls: int) -> bool:
+        """Whether the service's policy allows another call after that many of which one may have been paid."""
+        policy = self.settings(service).unknown_policy
+        return policy == "always" or (policy == "retry_once" and calls < 2)  # noqa: PLR2004 - once more
+
     def takes_jobs(self, name: str) -> bool:
         """Whether the service answers a submit at once, with a job."""
         return name in self._settings and CAPABILITIES[self._settings[name].kind].jobs
@@ -74,6 +79,16 @@ class ServiceDirectory:
     def submission(self, call: GenerateInput) -> tuple[Call, tuple[str, ...]]:
         """The call as its service can honour it, and what was changed for that; raises `ServiceError`."""
         return fitted(self.ringing(call), call.service, self.settings(call.service))
+
+    def seed_sent(self, call: GenerateInput) -> int | None:
+        """The seed that the service was told; None where it takes none, or was to choose one itself."""
+        try:
+            fit, _ = fitted(service_call(call), call.service, self.settings(call.service))
+        except AttemptFailedError:
+            # The settings have changed since.
+            return None
+        seed = fit.request.seed
+        return seed if seed is not None and seed >= 0 else None
 
     def ringing(self, call: GenerateInput) -> Call:
         """The call with the address to ring at, by which a service may also know it again."""

@@ -81,6 +81,8 @@ class GenerationActivities:
         earlier = await self._records.marker(call)
         if earlier is None:
             raise EarlierAttemptError(LOOK_AGAIN_S)
+        if call.void_job is not None and earlier.job is not None and earlier.job.job_id == call.void_job:
+            return await self._call_instead(call, earlier)
         # After a failover a redrive begins with the first service again: what another has begun is that one's.
         return await self._resume(call.model_copy(update={"service": earlier.service or call.service}), earlier)
 
@@ -88,13 +90,18 @@ class GenerationActivities:
         if marker.unusable is not None:
             raise ServiceError(marker.unusable, retry=Retry.NEVER)
         if marker.job is not None:
-            return Generation(job=marker.job)
+            again = self._is_to_be_repeated(call, marker)
+            return await self._call_again(call, marker) if again else Generation(job=marker.job)
         if marker.artifacts is not None:
             return Generation(generated=await self._storing.download(call, marker))
         found = await self._directory.service(call.service).find(self._directory.ringing(call))
         if found is not None:
             return await self._take(call, marker, found)
         return await self._after_unknown(call, marker)
+
+    def _is_to_be_repeated(self, call: GenerateInput, marker: Marker) -> bool:
+        is_lost = call.lost_call is not None and marker.calls <= call.lost_call
+        return is_lost and self._directory.may_repeat(call.service, marker.calls)
 
     async def _after_unknown(self, call: GenerateInput, marker: Marker) -> Generation:
         """An earlier call left neither image nor refusal: the service's policy says whether to call again."""
@@ -103,7 +110,7 @@ class GenerationActivities:
         if wait > 0 and self._directory.settings(call.service).unknown_policy != "always":
             raise EarlierAttemptError(min(wait, LOOK_AGAIN_S))
         await self._ledger.note(call, marker, SpendState.UNKNOWN)
-        if self._may_repeat(call.service, marker):
+        if self._directory.may_repeat(call.service, marker.calls):
             return await self._call_again(call, marker)
         raise ServiceError(
             make_failure(
@@ -113,16 +120,18 @@ class GenerationActivities:
             )
         )
 
-    def _may_repeat(self, service: str, marker: Marker) -> bool:
-        policy = self._directory.settings(service).unknown_policy
-        return policy == "always" or (policy == "retry_once" and marker.calls < 2)  # noqa: PLR2004 - once more
-
     # --- call ---------------------------------------------------------------------------------------------------
 
     async def _call_again(self, call: GenerateInput, marker: Marker) -> Generation:
         again = _marker(call, calls=marker.calls + 1).model_copy(update={"before": marker.call})
         await self._records.note(call, again)
         return await self._call(call, again)
+
+    async def _call_instead(self, call: GenerateInput, void: Marker) -> Generation:
+        """Call where an earlier call led to a job that never ran, which costs nothing: it does not count."""
+        instead = _marker(call, calls=void.calls).model_copy(update={"before": void.before})
+        await self._records.note(call, instead)
+        return await self._call(call, instead)
 
     async def _call(self, call: GenerateInput, marker: Marker) -> Generation:
         ready, marker = await self._prepared(call, marker)
@@ -184,7 +193,8 @@ class GenerationActivities:
             return _proved(error, marker)
         if failure.failure is FailureClass.OUTCOME_UNKNOWN:
             await self._lost(call, marker)
-            return ServiceError(failure, retry=Retry.BACKOFF if self._may_repeat(call.service, marker) else None)
+            may_repeat = self._directory.may_repeat(call.service, marker.calls)
+            return ServiceError(failure, retry=Retry.BACKOFF if may_repeat else None)
         await self._lost(call, marker, unusable=failure)
         return error
 

@@ -67,7 +67,7 @@ class JobActivities:
         marker = await self._marker(job)
         if marker.artifacts is not None:
             return JobFinished(images=len(marker.artifacts))
-        answer = await self._finished(job)
+        answer = await self._finished(job, marker)
         if has_files(answer):
             await self._storing.note_files(job.call, marker, answer)
             return JobFinished(images=len(answer.artifacts))
@@ -80,7 +80,7 @@ class JobActivities:
             return done
         marker = await self._marker(job)
         if marker.artifacts is None:
-            return await self._storing.store(job.call, marker, await self._finished(job))
+            return await self._storing.store(job.call, marker, await self._finished(job, marker))
         try:
             return await self._storing.download(job.call, marker)
         except ServiceError as error:
@@ -104,7 +104,21 @@ class JobActivities:
             raise expired
         return answer
 
-    async def _finished(self, job: JobInput) -> Completed:
+    async def _finished(self, job: JobInput, marker: Marker) -> Completed:
+        try:
+            return await self._waited_for(job)
+        except ServiceError as error:
+            if error.failure.unpaid:
+                raise await self._storing.never_ran(job.call, marker, error) from None
+            if error.failure.failure is FailureClass.JOB_LOST and self._may_repeat(job, marker):
+                failure = error.failure.model_copy(update={"lost_call": marker.calls})
+                raise ServiceError(failure, retry=Retry.NEVER) from None
+            raise
+
+    def _may_repeat(self, job: JobInput, marker: Marker) -> bool:
+        return self._directory.may_repeat(job.call.service, marker.calls)
+
+    async def _waited_for(self, job: JobInput) -> Completed:
         service, call = self._directory.service(job.call.service), service_call(job.call)
         end, delay = time.monotonic() + job.call.policy.timeout_s, FIRST_POLL_S
         while isinstance(answer := await service.poll(job.job, call), Pending):

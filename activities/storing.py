@@ -49,6 +49,13 @@ class Storing:
             images.append(await self._store_image(call, data, artifact.seed))
         return await self._finish(call, marker, images)
 
+    async def never_ran(self, call: GenerateInput, marker: Marker, error: ServiceError) -> ServiceError:
+        """Note that the marker's job costs nothing; the error says so only where no earlier call may be paid for."""
+        await self._ledger.note(call, marker, SpendState.REFUSED)
+        if marker.before is None:
+            return error
+        return ServiceError(error.failure.model_copy(update={"unpaid": None}), error.retry_after_s, retry=error.retry)
+
     async def _store_inline(
         self, call: GenerateInput, known: Marker, inline: Sequence[InlineArtifact]
     ) -> GeneratedImages:
@@ -80,7 +87,7 @@ class Storing:
             size=len(data),
             width=facts.width,
             height=facts.height,
-            seed=seed if seed is not None else call.request.seed,
+            seed=seed if seed is not None else self._directory.seed_sent(call),
         )
 
     async def _finish(self, call: GenerateInput, marker: Marker, images: list[StoredImage]) -> GeneratedImages:

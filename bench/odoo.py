@@ -1,6 +1,7 @@
 """Measures callbacks inside a real Odoo: `python bench/odoo.py`.
 
-Prints one JSON document per measurement: a callback with an image of 2 MB, one at a time, and 50 of them at once.
+Prints one JSON document per measurement: a body refused for its secret, which is what Odoo itself costs; a callback
+with an image of 2 MB, one at a time; 50 of them at once.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ async def _asked(odoo: OdooClient, count: int) -> list[str]:
     return [each["request_key"] for each in await odoo.call(REQUEST, "read", made, ["request_key"])]
 
 
-async def _deliver(http: httpx.AsyncClient, key: str, image: bytes) -> tuple[int, float]:
+async def _deliver(http: httpx.AsyncClient, key: str, image: bytes, secret: str = SECRET) -> tuple[int, float]:
     """Status and milliseconds of one callback."""
     body = {
         "requestId": key,
@@ -75,7 +76,7 @@ async def _deliver(http: httpx.AsyncClient, key: str, image: bytes) -> tuple[int
         "imageMetadata": {"format": "png", "size": len(image), "width": SIDE, "height": SIDE},
         "hashValue": sha256_hex(image),
     }
-    content, headers = json.dumps(body), {"X-Api-Key": SECRET, "Content-Type": "application/json"}
+    content, headers = json.dumps(body), {"X-Api-Key": secret, "Content-Type": "application/json"}
     begun = time.perf_counter()
     answer = await http.post(PATH, content=content, headers=headers)
     return answer.status_code, (time.perf_counter() - begun) * 1000
@@ -88,13 +89,15 @@ async def _measure() -> list[dict[str, object]]:
         keys = await _asked(odoo, ALONE + AT_ONCE + 1)
         image = _image()
         await _deliver(http, keys.pop(), image)
+        refused = [await _deliver(http, keys[0], image, "wrong") for _ in range(ALONE)]
         alone = [await _deliver(http, keys.pop(), image) for _ in range(ALONE)]
         begun = time.perf_counter()
         together = await asyncio.gather(*(_deliver(http, key, image) for key in keys))
         seconds = time.perf_counter() - begun
+    none = {"measurement": "refused callback", "image_bytes": len(image), **_summary(refused)}
     one = {"measurement": "callback", "image_bytes": len(image), **_summary(alone)}
     many = {"measurement": "callbacks at once", "count": AT_ONCE, "seconds": round(seconds, 2), **_summary(together)}
-    return [one, many]
+    return [none, one, many]
 
 
 def _summary(answers: list[tuple[int, float]]) -> dict[str, object]:
@@ -104,7 +107,7 @@ def _summary(answers: list[tuple[int, float]]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run both measurements."""
+    """Run the measurements."""
     for result in asyncio.run(_measure()):
         sys.stdout.write(json.dumps(result) + "\n")
 

@@ -38,6 +38,9 @@ class Failure(Frozen):
     output_refused: bool | None = None
     """ContentRejected: True where the finished image was refused, not the prompt; another seed may pass."""
 
+    lost_call: int | None = None
+    """JobLost: which call of the generation the job is of, where the service's policy allows another call."""
+
     @property
     def rule(self) -> Rule:
         """The rule of this failure's class."""

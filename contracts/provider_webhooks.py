@@ -17,7 +17,7 @@ from contracts.capabilities import Kind
 
 TOLERANCE_S = 300
 """Seconds that a signed time may be off, in both directions."""
-FAL_KEYS_URL = "https://rest.alpha.fal.ai/.well-known/jwks.json"
+FAL_KEYS_URL = "https://rest.fal.ai/.well-known/jwks.json"
 """Where fal publishes the keys (a JSON Web Key Set); they may be kept for a day."""
 
 _SIGNATURE_SIZE = 64

@@ -202,6 +202,10 @@ class GenerateInput(Frozen):
     """Whether another service can take the request: then an open circuit is not waited for."""
     odoo: str | None = None
     """The Odoo that pays, for the spend ledger."""
+    void_job: str | None = None
+    """The job of this generation that is proved never to have run: another call may stand in its place."""
+    lost_call: int | None = None
+    """The call of this generation whose job is lost (`Failure.lost_call`): another follows if the policy allows it."""
 
 
 class JobInput(Frozen):

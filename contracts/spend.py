@@ -39,7 +39,7 @@ class SpendState(StrEnum):
     UNKNOWN = "unknown"
     """It may have been paid for: neither images nor a refusal are known, or what came cannot be used."""
     REFUSED = "refused"
-    """It is proved that nothing was made."""
+    """It is proved that nothing was made, even where a job was taken before."""
 
 
 Standing = Literal["paid", "unpaid", "unknown"]
@@ -182,6 +182,8 @@ def _call(known: Mapping[SpendState, SpendEntry]) -> SpendCall:
 
 
 def _standing(known: Mapping[SpendState, SpendEntry]) -> Standing:
-    if SpendState.STORED in known or SpendState.ACCEPTED in known:
+    if SpendState.STORED in known:
         return "paid"
-    return "unpaid" if SpendState.REFUSED in known else "unknown"
+    if SpendState.REFUSED in known:
+        return "unpaid"
+    return "paid" if SpendState.ACCEPTED in known else "unknown"

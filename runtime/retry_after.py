@@ -24,6 +24,7 @@ def retry_after_s(headers: Mapping[str, str], body: bytes, *, now: float) -> flo
 
     The first usable of: retry-after-ms, Retry-After as seconds or HTTP date, the body's retry_after, the body's
     RetryInfo. `headers` are case-insensitive, `now` is in epoch seconds. Negative and non-finite times count as absent.
+    A date is read by the clock of whoever wrote it: from the answer's Date on, else from `now`.
     """
     return next((delay for delay in _named(headers, parse_json(body), now) if delay is not None), None)
 
@@ -43,7 +44,9 @@ def _named(headers: Mapping[str, str], content: JsonValue, now: float) -> Iterat
     milliseconds = _seconds(headers.get("retry-after-ms"))
     yield None if milliseconds is None else milliseconds / 1000
     yield _seconds(headers.get("retry-after"))
-    yield _date(headers.get("retry-after"), now)
+    written = _moment(headers.get("date"))
+    named = _moment(headers.get("retry-after"))
+    yield None if named is None else _seconds(named - (now if written is None else written))
     for part in _parts(content):
         yield _duration(part.get("retry_after"))
     for part in _parts(content):
@@ -78,9 +81,10 @@ def _duration(value: JsonValue) -> float | None:
     return _seconds(value)
 
 
-def _date(value: str | None, now: float) -> float | None:
+def _moment(value: str | None) -> float | None:
+    """An HTTP date in epoch seconds."""
     try:
         moment = parsedate_to_datetime(value or "")
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return _seconds((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)

@@ -71,10 +71,14 @@ class ServiceSettings(Section):
     """How we authenticate."""
     model: str | None = None
     """Model to ask for where the request names none (openai: always needed by most services)."""
+    models: dict[str, str] = Field(default={})
+    """What requests call the service's models, as sdxl = "core"; "*" stands for every name that is not listed. Without
+    it such names go on as they are."""
     paid: bool = True
     """Whether a call costs money: decides what happens when its outcome is unknown."""
     on_outcome_unknown: Literal["fail", "retry_once", "always"] | None = None
-    """When a call's outcome is unknown: fail (dead letter), retry_once, always. Not set: fail if paid, else always."""
+    """When a call's outcome is unknown or its job is lost: fail (dead letter), retry_once, always. Not set: fail if
+    paid, else always."""
     on_unsupported: OnUnsupported = "drop"
     """What to do with a parameter that the service cannot honour: error (reject the request), drop (leave it out), or
     emulate where that is possible (a negative prompt as words of the prompt), else drop. A size that the service cannot

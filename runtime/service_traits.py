@@ -55,6 +55,11 @@ def service_traits(name: str, settings: ServiceSettings) -> ServiceTraits:
     )
 
 
+def meant_model(name: str, settings: ServiceSettings) -> str | None:
+    """The service's model that a request means by a name; None where the settings say nothing of it."""
+    return settings.models.get(name) or settings.models.get("*")
+
+
 def known_loras(settings: ServiceSettings) -> dict[str, Lora]:
     """The configured LoRAs by name."""
     return {name: Lora(lora.path, lora.scale) for name, lora in settings.loras.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +14,16 @@ from temporalio.client import Client
 from runtime.embedded import EmbeddedServer, free_ports
 from runtime.temporal import DATA_CONVERTER
 
+DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if sys.platform == "linux" else ()
+"""Before a command: it ends with the tests, even with tests that are killed."""
+
 
 @asynccontextmanager
 async def running_server(directory: Path, port: int | None = None) -> AsyncIterator[str]:
     """A dev server with our search attributes, its data in `directory`; gives its address."""
     server = EmbeddedServer(directory, port or free_ports([0])[0], None)
     process = await asyncio.create_subprocess_exec(
+        *DIES_WITH_PARENT,
         *server.command(),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

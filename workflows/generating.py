@@ -15,6 +15,8 @@ from workflows.steps import StepFailedError
 
 SEED_LIMIT = 2**31
 """Seeds of another try stay below: every service takes them."""
+LOST_JOBS = 3
+"""Jobs that may be lost one after the other until a person is asked, where the policy allows new calls."""
 _NOT_SERVED = frozenset(
     {
         FailureClass.CONNECT_FAILED,
@@ -34,6 +36,7 @@ class Studio:
         self._note = note
         self._slots = Slots(order)
         self._bell = Doorbell()
+        self._void_job: str | None = None
 
     async def make(self, request: ImageRequest, service: str, generation: int) -> GeneratedImages:
         """The images, by `service` or by the first after it that is not overloaded; raises `StepFailedError`."""
@@ -58,14 +61,32 @@ class Studio:
 
     async def _make_with(self, request: ImageRequest, service: str, generation: int, *, last: bool) -> GeneratedImages:
         call = steps.generate_input(self._order, request, service, generation, failover=not last)
+        call = call.model_copy(update={"void_job": self._void_job})
         async with self._slots.held(service):
             return await self._made(call)
 
     async def _made(self, call: GenerateInput) -> GeneratedImages:
+        for _ in range(LOST_JOBS):
+            try:
+                return await self._made_once(call)
+            except StepFailedError as failed:
+                if failed.failure.lost_call is None:
+                    raise
+                self._note(f"{call.service} has lost the job, and its policy allows another call")
+                call = call.model_copy(update={"lost_call": failed.failure.lost_call})
+        return await self._made_once(call)
+
+    async def _made_once(self, call: GenerateInput) -> GeneratedImages:
         made = await self._submitted(call)
         if made.generated is not None:
             return made.generated
-        return await finish(steps.job_input(self._order, call, made), self._bell)
+        job = steps.job_input(self._order, call, made)
+        try:
+            return await finish(job, self._bell)
+        except StepFailedError as failed:
+            if failed.failure.unpaid:
+                self._void_job = job.job.job_id
+            raise
 
     async def _submitted(self, call: GenerateInput) -> Generation:
         try:

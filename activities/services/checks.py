@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from activities.services.base import Call, ServiceError
+from activities.services.bfl import BflService
 from activities.services.client import Outgoing, ServiceClient
 from activities.services.comfyui_workflow import WorkflowError, patched, read_workflow
 from activities.services.http_errors import Reply
 from activities.services.refusals import Phase
 from contracts.capabilities import Kind
-from contracts.errors import Failure
+from contracts.errors import Failure, FailureClass
 from contracts.identity import traceparent
 from contracts.json_body import parse_json
 from contracts.requests import ImageRequest
@@ -27,7 +29,7 @@ _PROBES: Mapping[Kind, str | None] = MappingProxyType(
         "flux_lora": None,
         "fal": None,
         "replicate": "/v1/account",
-        "bfl": None,
+        "bfl": "/v1/credits",
         "stability": "/v1/user/balance",
         "comfyui": "/system_stats",
         "a1111": "/sdapi/v1/sd-models",
@@ -36,6 +38,9 @@ _PROBES: Mapping[Kind, str | None] = MappingProxyType(
     }
 )
 """What each kind answers for nothing, and only to who may call it; None = there is nothing of the sort."""
+_STATUSES: Mapping[Kind, Mapping[int, FailureClass]] = MappingProxyType({"bfl": BflService.statuses})
+"""The HTTP statuses that mean something else at a kind than elsewhere."""
+_VERSION = re.compile(r"/v\d\w*$")
 _NOT_THERE = frozenset({404, 405, 501})
 
 
@@ -56,7 +61,7 @@ class Checked:
 
 async def check(name: str, settings: ServiceSettings) -> Checked:
     """Ask a service for what costs nothing, and look at what is needed to call it. Never raises for what it answers."""
-    client = ServiceClient(name, settings)
+    client = ServiceClient(name, settings, statuses=_STATUSES.get(settings.kind))
     try:
         if settings.kind == "comfyui":
             patched(read_workflow(settings.workflow_file), settings.patches, {})
@@ -87,9 +92,10 @@ async def _check(name: str, settings: ServiceSettings, client: ServiceClient) ->
 
 
 def _below(base_url: str, path: str) -> str:
-    """The probe's URL; a base_url may end in the version that the path begins with."""
+    """The probe's URL; a base_url may end in a version, which then counts."""
     version, _, rest = path.removeprefix("/").partition("/")
-    return f"{base_url}/{rest}" if base_url.endswith(f"/{version}") else f"{base_url}{path}"
+    versioned = _VERSION.search(base_url) and _VERSION.search(f"/{version}")
+    return f"{base_url}/{rest}" if versioned else f"{base_url}{path}"
 
 
 def _reached(reply: Reply) -> str:

@@ -31,12 +31,15 @@ _ACCEPTED = 202
 _RETRYABLE = ("x-fal-retryable", "x-fal-needs-retry")
 _UNNAMED = frozenset({FailureClass.PROTOCOL_ERROR, FailureClass.PROVIDER_INTERNAL})
 _OWN = ("x-fal-error-type", *_RETRYABLE)
+_NEVER_RAN = frozenset({"runner_connection_refused", "runner_scheduling_failure", "startup_timeout"})
+"""Ends of a job that no runner has ever begun with: nothing was made, nothing is paid."""
 
 
 class FalService(JobService):
     """An account at fal."""
 
-    public_hosts: ClassVar[tuple[str, ...]] = ("fal.run", "*.fal.run")
+    # The second is fal's other domain, which its own client turns to where the first cannot be reached.
+    public_hosts: ClassVar[tuple[str, ...]] = ("fal.run", "*.fal.run", "falrun.com", "*.falrun.com")
     delivery_hosts: ClassVar[tuple[str, ...]] = ("fal.media", "*.fal.media")
     scheme: ClassVar[str] = "Key"
     cancel_method: ClassVar[Method] = "PUT"
@@ -135,7 +138,8 @@ def _ended(reply: Reply, error: ServiceError) -> ServiceError:
     unnamed = {FailureClass.PROTOCOL_ERROR} if _may_be_repeated(reply) else _UNNAMED
     if failure.failure in unnamed:
         return ServiceError(reply.failure(FailureClass.GENERATION_FAILED, failure.message, failure.provider_code))
-    return over(error)
+    never_ran = failure.provider_code in _NEVER_RAN and failure.failure is FailureClass.PROVIDER_OVERLOADED
+    return over(ServiceError(failure.model_copy(update={"unpaid": True})) if never_ran else error)
 
 
 def _is_models_own(reply: Reply) -> bool:

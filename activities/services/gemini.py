@@ -23,9 +23,11 @@ _SIZES = (("1K", 1024), ("2K", 2048), ("4K", 4096))
 _REFUSED_IMAGE = frozenset(
     {
         "BLOCKLIST",
+        "ESCALATION",
         "IMAGE_PROHIBITED_CONTENT",
         "IMAGE_RECITATION",
         "IMAGE_SAFETY",
+        "MODEL_ARMOR",
         "PROHIBITED_CONTENT",
         "RECITATION",
         "SAFETY",

@@ -7,7 +7,7 @@ from contracts.errors import FailureClass, make_failure
 from contracts.loras import Lora, base_model, requested_loras
 from contracts.requests import ImageRequest
 from runtime.service_settings import ServiceSettings
-from runtime.service_traits import known_loras
+from runtime.service_traits import known_loras, meant_model
 
 
 def chosen_loras(request: ImageRequest, service: str, settings: ServiceSettings) -> tuple[Lora, ...]:
@@ -19,5 +19,6 @@ def chosen_loras(request: ImageRequest, service: str, settings: ServiceSettings)
 
 
 def asked_model(request: ImageRequest, settings: ServiceSettings) -> str | None:
-    """The model to ask for: the request's unless it names a LoRA, else the service's."""
-    return base_model(request, known_loras(settings)) or settings.model
+    """The model to ask for: the one that the request means unless it names a LoRA, else the service's."""
+    named = base_model(request, known_loras(settings))
+    return (meant_model(named, settings) or named) if named else settings.model

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contracts.adaptation import can_honour
+from contracts.loras import base_model
 from contracts.requests import ImageRequest
-from runtime.service_traits import service_traits
+from runtime.service_settings import ServiceSettings
+from runtime.service_traits import known_loras, meant_model, service_traits
 from runtime.settings import RouteSettings, Settings
 
 PRIORITY_HEADER = "X-Request-Priority"
@@ -21,8 +23,20 @@ def stand_ins(settings: Settings, route: RouteSettings, service: str, request: I
         return ()
     if route.failover == "unless_named" and request.service_hint:
         return ()
-    others = [name for name in _after(route.services, service) if name != service]
-    return tuple(name for name in others if can_honour(request, service_traits(name, settings.services[name])))
+    first = settings.services[service]
+    others = {name: settings.services[name] for name in _after(route.services, service) if name != service}
+    return tuple(
+        name
+        for name, other in others.items()
+        if _knows_model(request, first, other) and can_honour(request, service_traits(name, other))
+    )
+
+
+def _knows_model(request: ImageRequest, first: ServiceSettings, other: ServiceSettings) -> bool:
+    """Whether the model that a request names for `first` says anything to another service."""
+    named = base_model(request, known_loras(other))
+    alike = other.kind == first.kind and named not in known_loras(first)
+    return named is None or alike or named == other.model or bool(meant_model(named, other))
 
 
 def leased(settings: Settings) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -84,6 +85,18 @@ async def _play(script: list[Step]) -> Answer:
 
 class KilledError(BaseException):
     """The worker's process died here. No handler of errors may see it: a dead process has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        task = asyncio.current_task()
+        # Nobody asks a dead process for its tasks' errors; unasked, the loop logs them whenever they are collected.
+        if task is not None:
+            task.add_done_callback(_unmourned)
+
+
+def _unmourned(task: asyncio.Task[object]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 class Fault(Enum):

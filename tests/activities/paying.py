@@ -12,14 +12,23 @@ from typing import Any, TypeVar
 import httpx
 from temporalio.exceptions import ApplicationError
 
-from activities.services.base import Accepted, Call, Completed, InlineArtifact, Pending, RemoteArtifact
+from activities.services.base import (
+    Accepted,
+    Call,
+    Completed,
+    InlineArtifact,
+    Pending,
+    RemoteArtifact,
+    ServiceError,
+)
 from activities.wire import watch
-from contracts.errors import Failure, FailureClass
-from contracts.requests import GeneratedImages, JobInput, JobReference
+from contracts.errors import Failure, FailureClass, Retry, make_failure
+from contracts.requests import GeneratedImages, GenerateInput, JobInput, JobReference
 from contracts.spend import SpendCall
 from tests.activities.desk import Desk, generate_input, refused
 from tests.activities.doubles import PICTURE, FailingBlobStore, Fault, KilledError
 from tests.activities.series import Series, delay_s, failure_of
+from workflows.generating import LOST_JOBS
 
 _T = TypeVar("_T")
 
@@ -39,6 +48,7 @@ class Happening(Enum):
     EXPIRED = "what was asked for is no longer there"
     UNFINISHED = "the job takes longer"
     DAMAGED = "what comes is cut off"
+    NEVER_RAN = "the job is given up before it began, and costs nothing"
 
 
 class Kind(Enum):
@@ -61,6 +71,10 @@ class PaidService:
     name: str = "flux"
     paid: int = 0
     submits: int = 0
+    jobs: list[str] = field(default_factory=list)
+    """Those that were taken and have run, or may."""
+    finished: bool = False
+    """Whether a job has been seen to be finished, which it then stays."""
     happened: list[str] = field(default_factory=list)
 
     async def submit(self, call: Call) -> Completed | Accepted:
@@ -74,25 +88,33 @@ class PaidService:
             raise refused(FailureClass.PROVIDER_OVERLOADED if overloaded else FailureClass.PROVIDER_INTERNAL)
         self.paid += 1
         if happening is Happening.LOST:
+            self.jobs.append(f"job-{self.submits}")
             raise refused(FailureClass.OUTCOME_UNKNOWN)
         if happening is Happening.ODD:
             raise refused(FailureClass.PROTOCOL_ERROR)
+        self.jobs.append(f"job-{self.submits}")
         self._die_if(happening in {Happening.KILLED, Happening.KILLED_AFTER})
         return self._made(happening)
 
     async def poll(self, job: JobReference, call: Call) -> Pending | Completed:
         happening = self._next("poll")
+        if happening is Happening.NEVER_RAN and job.job_id in self.jobs and not self.finished:
+            self.jobs.remove(job.job_id)
+            self.paid -= 1
+        if job.job_id not in self.jobs:
+            raise never_ran()
         if happening is Happening.UNFINISHED:
             return Pending()
         if happening in {Happening.REFUSED, Happening.BROKEN, Happening.NOT_SENT, Happening.LOST}:
             raise refused(FailureClass.PROVIDER_INTERNAL)
         if happening is Happening.EXPIRED:
             raise refused(FailureClass.JOB_LOST)
+        self.finished = True
         self._die_if(happening in {Happening.KILLED, Happening.KILLED_AFTER})
         return self._images(happening, inline=self.kind is Kind.INLINE_JOB)
 
     async def find(self, call: Call) -> Completed | Accepted | None:
-        if not self.finds or not self.paid:
+        if not self.finds or not self.jobs:
             return None
         happening = self._next("find")
         if happening in {Happening.REFUSED, Happening.BROKEN, Happening.LOST}:
@@ -121,7 +143,7 @@ class PaidService:
 
     def _made(self, happening: Happening | None) -> Completed | Accepted:
         if self.kind in {Kind.JOB, Kind.INLINE_JOB}:
-            return Accepted(JobReference(service=self.name, job_id=f"job-{self.paid}"))
+            return Accepted(JobReference(service=self.name, job_id=self.jobs[-1]))
         return self._images(happening, inline=self.kind is Kind.INLINE)
 
     def _images(self, happening: Happening | None, *, inline: bool) -> Completed:
@@ -132,6 +154,12 @@ class PaidService:
         if now:
             self.kill()
             raise KilledError
+
+
+def never_ran() -> ServiceError:
+    """What an adapter raises of a job that is proved to have cost nothing."""
+    told = make_failure(FailureClass.PROVIDER_OVERLOADED, "no runner was to be had", service="flux", unpaid=True)
+    return ServiceError(told, retry=Retry.NEVER)
 
 
 async def _leave() -> None:
@@ -157,20 +185,30 @@ class Life:
         self.store = FailingBlobStore(self.root, self.faults)
         self.service = PaidService(self.kind, iter(self.happenings), self.store.die, self.finds)
         self.desk = Desk(self.root, self.service, self.settings, self.store)
+        self.void_job: str | None = None
 
     async def lived(self) -> GeneratedImages | Failure:
         """From the first attempt to the images, or to a failure for good, as the workflow goes about it."""
-        made = await self._settled(self.desk.generating())
+        ended = await self._made_once(generate_input(void_job=self.void_job))
+        for _ in range(LOST_JOBS):
+            if isinstance(ended, Failure) and ended.lost_call is not None:
+                ended = await self._made_once(generate_input(void_job=self.void_job, lost_call=ended.lost_call))
+        return ended
+
+    async def _made_once(self, call: GenerateInput) -> GeneratedImages | Failure:
+        made = await self._settled(self.desk.generating(call))
         if isinstance(made, Failure):
             return made
         if made.generated is not None:
             return made.generated
         assert made.job is not None
-        job = JobInput(call=generate_input(), job=made.job)
+        job = JobInput(call=call, job=made.job)
         finished = await self._settled(self.desk.polling(job))
-        if isinstance(finished, Failure):
-            return finished
-        return await self._settled(self.desk.storing(job))
+        if not isinstance(finished, Failure):
+            return await self._settled(self.desk.storing(job))
+        if finished.unpaid:
+            self.void_job = made.job.job_id
+        return finished
 
     async def spent(self) -> list[SpendCall]:
         """What the ledger says afterwards."""

@@ -92,6 +92,12 @@ async def test_tries_and_redrives_post_the_same_bytes_under_the_same_key(dialect
     assert {request.headers["idempotency-key"] for request in requests} == {"request-7:1"}
 
 
+async def test_what_a_reconciliation_posts_again_names_the_execution_of_the_request(post: Post) -> None:
+    await post.delivering(letter("adapter")).attempt()
+    await post.delivering(letter("adapter", execution_id="run-of-the-request")).attempt()
+    assert [sent(post, number)["n8n_execution_id"] for number in (0, 1)] == ["run-1", "run-of-the-request"]
+
+
 async def test_another_outcome_has_another_key_and_another_rpc_id(post: Post) -> None:
     for number in (1, 2):
         await post.delivering(letter("adapter", number, outcome=FAILURE)).attempt()

@@ -24,6 +24,7 @@ from tests.activities.doubles import (
     FailingBlobStore,
     Fault,
 )
+from tests.activities.paying import never_ran
 from tests.activities.series import Series, failure_of
 
 FRESH = Completed((RemoteArtifact(url="https://images.example/2"),))
@@ -116,6 +117,55 @@ async def test_a_job_that_is_not_finished_in_time_is_left_alone(desk: Desk) -> N
 async def test_a_lost_job_is_final(desk: Desk) -> None:
     desk.service.polls = [refused(FailureClass.JOB_LOST)]
     assert (await desk.polling().failing()).non_retryable
+
+
+async def test_a_job_that_never_ran_costs_nothing_and_another_call_may_stand_in_its_place(desk: Desk) -> None:
+    other = Accepted(JobReference(service="flux", job_id="job-2"))
+    desk.service.submits, desk.service.polls = [ACCEPTED, other], [never_ran()]
+    await desk.generating().attempt()
+    error = await desk.polling().failing()
+    assert (error.non_retryable, failure_of(error).unpaid) == (True, True)
+    assert [call.standing for call in await desk.spent()] == ["unpaid"]
+    # Whoever has not heard of it is told of the same job; nobody pays on a mere guess.
+    assert await desk.generating().attempt() == Generation(job=JOB)
+    assert await desk.generating(generate_input(void_job="job-1")).attempt() == Generation(job=other.job)
+    assert await desk.generating(generate_input(void_job="job-1")).attempt() == Generation(job=other.job)
+    assert len(desk.service.submitted) == 2
+    assert sorted(call.standing for call in await desk.spent()) == ["paid", "unpaid"]
+
+
+async def test_a_job_that_never_ran_proves_nothing_about_the_call_before_it(desk: Desk) -> None:
+    desk.settings = {"on_outcome_unknown": "retry_once"}
+    desk.service.submits = [refused(FailureClass.OUTCOME_UNKNOWN), ACCEPTED]
+    desk.service.polls = [never_ran()]
+    tried = desk.generating()
+    await tried.failing()
+    assert await tried.attempt() == Generation(job=JOB)
+    assert failure_of(await desk.polling().failing()).unpaid is None
+    assert sorted(call.standing for call in await desk.spent()) == ["unknown", "unpaid"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "again"), [("fail", []), ("retry_once", [1]), ("always", [1, 2])], ids=["fail", "retry_once", "always"]
+)
+async def test_a_lost_job_is_followed_by_as_many_calls_as_the_policy_allows(
+    policy: str, again: list[int], desk: Desk
+) -> None:
+    # The same id each time, as where we choose it.
+    desk.settings, desk.service.submits = {"on_outcome_unknown": policy}, [ACCEPTED]
+    desk.service.polls = [refused(FailureClass.JOB_LOST)]
+    await desk.generating().attempt()
+    for lost in again:
+        assert failure_of(await desk.polling().failing()).lost_call == lost
+        call = generate_input(lost_call=lost)
+        # An attempt whose result got lost finds the new job, and does not pay for a third.
+        assert await desk.generating(call).attempt() == await desk.generating(call).attempt() == Generation(job=JOB)
+        assert len(desk.service.submitted) == lost + 1
+    if policy != "always":
+        assert failure_of(await desk.polling().failing()).lost_call is None
+        assert await desk.generating(generate_input(lost_call=9)).attempt() == Generation(job=JOB)
+        assert len(desk.service.submitted) == len(again) + 1
+    assert [call.standing for call in await desk.spent()] == ["paid"] * len(desk.service.submitted)
 
 
 async def test_a_failed_look_at_a_job_is_repeated(desk: Desk) -> None:

@@ -69,6 +69,21 @@ async def test_a_job_keeps_what_was_changed_of_its_request(desk: Desk) -> None:
     assert "steps" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked", "told"),
+    [("a1111", 7, 7), ("a1111", 0, 0), ("a1111", -1, None), ("openai", 7, None), ("a1111", None, None)],
+    ids=["honoured", "nought", "random", "left out", "none"],
+)
+async def test_a_service_that_names_no_seed_drew_with_the_one_that_it_was_told(
+    kind: str, asked: int | None, told: int | None, desk: Desk
+) -> None:
+    desk.settings, desk.service.submits = {"kind": kind}, [Completed((InlineArtifact(PICTURE),))]
+    request = ImageRequest(prompt="a fox", seed=asked)
+    images = (await desk.generating(generate_input(request=request)).attempt()).generated
+    assert images is not None
+    assert [image.seed for image in images.images] == [told]
+
+
 async def test_a_request_that_cannot_be_honoured_is_never_sent(desk: Desk) -> None:
     desk.settings = {"kind": "openai", "on_unsupported": "error"}
     error = await desk.generating(generate_input(request=ImageRequest(prompt="a fox", steps=50))).failing()

@@ -14,6 +14,7 @@ from contracts.requests import JobFinished, JobInput, JobReference
 from runtime.blobs import LocalBlobStore
 from tests.activities.desk import Desk, Made, generate_input, made, refused
 from tests.activities.doubles import OTHER_PICTURE, PICTURE, REMOTE, ScriptedService
+from tests.activities.paying import never_ran
 from tests.activities.series import Series, failure_of
 from tests.services.calls import settings
 
@@ -60,6 +61,17 @@ async def test_the_job_of_another_service_is_asked_for_there(pair: Pair) -> None
     assert (pair.first.polled, pair.first.downloaded, pair.first.submitted) == ([], [], [])
     assert pair.spare.polled == [JOB]
     assert await Desk(pair.root).images(stored) == [PICTURE, OTHER_PICTURE]
+
+
+async def test_where_a_job_never_ran_another_service_may_be_asked(pair: Pair) -> None:
+    pair.spare.submits, pair.spare.polls = [Accepted(JOB)], [never_ran()]
+    await pair.generating(SPARE).attempt()
+    await Series(lambda: pair.made.jobs.poll_job(JobInput(call=SPARE, job=JOB))).failing()
+    made = await pair.generating(FIRST.model_copy(update={"void_job": JOB.job_id})).attempt()
+    assert made.generated.service == "flux"
+    assert (len(pair.first.submitted), len(pair.spare.submitted)) == (1, 1)
+    spent = {call.entry.service: call.standing for call in await Desk(pair.root).spent()}
+    assert spent == {"flux": "paid", "spare": "unpaid"}
 
 
 async def test_the_job_of_another_service_is_cancelled_there(pair: Pair) -> None:

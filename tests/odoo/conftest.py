@@ -9,11 +9,18 @@ from playwright.async_api import Browser, Page
 from operations.odoo.installation import ADDON, STOCK, OdooHome, OdooMissingError, get_odoo
 from tests.odoo.browsing import logged_in, running_browser
 from tests.odoo.running import Odoos, Running, RunningOdoo
+from tests.odoo.sides import Sides, running_sides
 from tests.odoo.site import BY_NAME, Site, running_site
 
 BRIDGE = "bridge"
 LONGEST_S = 500
-DEFAULTS = {"callback_secret_old": "", "callback_rate_limit": "0", "daily_quota": "0", "result_deadline_min": "15"}
+DEFAULTS = {
+    "callback_secret_old": "",
+    "callback_rate_limit": "0",
+    "daily_quota": "0",
+    "result_deadline_min": "15",
+    "timeout_s": "10",
+}
 """Parameters of the addon that tests change."""
 
 
@@ -84,6 +91,24 @@ async def site(shared_site: Site, odoo: RunningOdoo) -> Site:
         await shared_site.starter.start()
     await shared_site.bridge.use(BY_NAME["event"], **DEFAULTS)
     return shared_site
+
+
+@pytest.fixture(scope="session")
+async def shared_sides(
+    odoos: Odoos, stock_odoo: RunningOdoo, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Sides]:
+    """The sides behind `sides`."""
+    async with running_sides(tmp_path_factory.mktemp("sides"), odoos, stock_odoo) as running:
+        yield running
+
+
+@pytest.fixture
+async def sides(shared_sides: Sides) -> Sides:
+    """An Odoo with the addon, one without and the orchestrator of both, agreed with each other."""
+    await shared_sides.site.bridge.use(BY_NAME["event"])
+    await shared_sides.agree()
+    assert await shared_sides.found() == []
+    return shared_sides
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,9 +16,11 @@ from operations.odoo.installation import ADDONS, OdooHome
 from operations.odoo.rpc import OdooClient
 from operations.supervisor import Program
 from runtime.embedded import free_ports
+from tests.temporal_server import DIES_WITH_PARENT
 
 PATIENCE_S = 90.0
-DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+PATIENT = {"ODOO_HTTP_SOCKET_TIMEOUT": "60"}
+"""A worker process of Odoo hangs up on a caller that sends nothing for 2 s: a busy machine may be as slow as that."""
 
 
 async def until(true: Callable[[], Awaitable[object]], what: str, patience_s: float = PATIENCE_S) -> None:
@@ -62,13 +65,16 @@ class Running:
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """Kill -9."""
+        """Kill -9, the processes that it has made itself as well."""
         await self._end(signal.SIGKILL)
 
     async def _end(self, number: signal.Signals) -> None:
         if self._process is None or not self.runs:
             return
-        self._process.send_signal(number)
+        if number is signal.SIGKILL:
+            os.killpg(self._process.pid, number)
+        else:
+            self._process.send_signal(number)
         try:
             await asyncio.wait_for(self._process.wait(), 30)
         except TimeoutError:
@@ -183,7 +189,8 @@ class Odoos:
         self._count += 1
         database, (port,) = f"{template}_{self._count}", free_ports([0])
         await self.home.clone(template, database)
-        process = Running(self.home.odoo(database, port, workers), self.home.state / f"{database}.out")
+        program = replace(self.home.odoo(database, port, workers), environment=PATIENT)
+        process = Running(program, self.home.state / f"{database}.out")
         odoo = RunningOdoo(self.home, database, port, process, OdooClient(f"http://127.0.0.1:{port}", database))
         await odoo.start()
         return odoo

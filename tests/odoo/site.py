@@ -61,7 +61,7 @@ class Site:
     async def finished(self, *records: int) -> list[Json]:
         """Every field of these requests, once all are in a final state."""
         await until(lambda: self._all_final(records), "not all requests are in a final state", 2 * PATIENCE_S)
-        return await self._read(records)
+        return await self.records(*records)
 
     async def record(self, record: int) -> Json:
         """Every field of a request."""
@@ -143,7 +143,8 @@ class Site:
         found = await self.odoo.admin.call(REQUEST, "read", list(records), ["state"])
         return all(each["state"] in FINAL_STATES for each in found)
 
-    async def _read(self, records: tuple[int, ...]) -> list[Json]:
+    async def records(self, *records: int) -> list[Json]:
+        """Every field of these requests, in this order."""
         found: list[Json] = await self.odoo.admin.call(REQUEST, "read", list(records))
         by_id = {each["id"]: each for each in found}
         return [by_id[record] for record in records]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import time
 
 import httpx
+import pytest
 
 from operations.odoo.bridge import REQUEST
-from tests.odoo.running import Odoos, RunningOdoo, until
+from tests.odoo.running import Odoos, RunningOdoo
 from tests.odoo.site import Json, Site
 from tests.services.calls import picture
 
 AT_ONCE = 16
+PER_MINUTE, CALLS = 10, 60
+FEW = httpx.Limits(max_connections=12)
+"""Odoo lets 8 connections wait for each of its worker processes; the kernel resets what is above."""
+WAITING = httpx.Timeout(60, pool=None)
 SECRET = "made-up-callback-secret-0123456789"
 EVENT = "/api/ai/events"
 
@@ -60,7 +64,9 @@ async def _waiting(odoo: RunningOdoo, count: int) -> list[Json]:
     return found
 
 
-async def test_fifty_callbacks_at_once_are_all_taken(site: Site) -> None:
+@pytest.mark.parametrize("limit", ["0", "1000"])
+async def test_fifty_callbacks_at_once_are_all_taken(site: Site, limit: str) -> None:
+    await site.odoo.parameters(callback_rate_limit=limit)
     waiting = await _waiting(site.odoo, 50)
     answers = await asyncio.gather(*(_call(site, _completed(one["request_key"])) for one in waiting))
     assert [answer.status_code for answer in answers] == [200] * len(waiting)
@@ -69,25 +75,22 @@ async def test_fifty_callbacks_at_once_are_all_taken(site: Site) -> None:
 
 async def test_worker_processes_share_the_limit_and_make_one_image(odoos: Odoos) -> None:
     async with odoos.running("bridge", workers=2) as odoo:
-        await odoo.parameters(callback_secret=SECRET, callback_rate_limit="30")
+        await odoo.parameters(callback_secret=SECRET, callback_rate_limit=str(PER_MINUTE))
         (request,) = await _waiting(odoo, 1)
-        body = _completed(request["request_key"])
-        # Nor may a new minute begin in between.
-        await until(_minute_is_young, "every minute is over", patience_s=60)
-        async with httpx.AsyncClient(base_url=odoo.url, trust_env=False, timeout=60) as http:
-            answers = await asyncio.gather(
-                *(http.post(EVENT, json=body, headers={"X-Api-Key": SECRET}) for _ in range(60))
-            )
+        body, headers = _completed(request["request_key"]), {"X-Api-Key": SECRET}
+        async with httpx.AsyncClient(base_url=odoo.url, trust_env=False, timeout=WAITING, limits=FEW) as http:
+            # A busy machine may need more than a minute, and each minute has a limit of its own.
+            answers = await asyncio.gather(*(http.post(EVENT, json=body, headers=headers) for _ in range(CALLS)))
+        counts = [int(count) for count in (await odoo.sql("SELECT count FROM ai_image_rate")).splitlines()]
+        assert sum(counts) == CALLS
         passed = [answer for answer in answers if answer.status_code == 200]
         limited = [answer for answer in answers if answer.status_code == 429]
-        assert (len(passed), len(limited)) == (30, 30)
+        assert len(passed) == sum(min(count, PER_MINUTE) for count in counts)
+        assert len(limited) == CALLS - len(passed)
+        assert limited
         assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in limited)
         assert sum(not answer.json().get("duplicate") for answer in passed) == 1
         assert await odoo.sql("SELECT count(*) FROM ai_image_result") == "1"
-
-
-async def _minute_is_young() -> bool:
-    return time.time() % 60 < 40
 
 
 async def test_other_content_after_completion_is_a_conflict(site: Site) -> None:

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from operations.local.serving import listening
-from tests.odoo.running import until
+from operations.odoo.rpc import OdooCallError
+from tests.odoo.running import PATIENCE_S, until
 from tests.odoo.site import Site
 
 SEND = "env['ai.image.request']._cron_send(patience_s=0)"
@@ -54,19 +55,43 @@ async def between(site: Site) -> AsyncIterator[Between]:
             await site.odoo.parameters(orchestrator_url=site.bridge.starter_url)
 
 
+async def _set_sending(site: Site, *, active: bool) -> None:
+    """Switch Odoo's sending on or off: a cron that is at it can be changed once it is done."""
+    (cron,) = await site.odoo.admin.search(
+        "ir.model.data", ["model", "=", "ir.cron"], ["name", "=", "cron_send"], fields=("res_id",)
+    )
+
+    async def is_set() -> bool:
+        try:
+            await site.odoo.admin.write("ir.cron", cron["res_id"], active=active)
+        except OdooCallError as error:
+            if "currently being executed" not in str(error):
+                raise
+            return False
+        return True
+
+    await until(is_set, "the outbox never ended its last run")
+
+
 @pytest.fixture
 async def quiet_site(site: Site) -> AsyncIterator[Site]:
-    """A site whose Odoo sends nothing by itself."""
-    (cron,) = await site.odoo.admin.search("ir.model.data", ["name", "=", "cron_send"], fields=("res_id",))
-    await site.odoo.admin.write("ir.cron", cron["res_id"], active=False)
+    """A site whose Odoo sends nothing by itself, and is patient with what it sends to."""
+    await site.odoo.parameters(timeout_s="60")
+    await _set_sending(site, active=False)
     yield site
-    await site.odoo.admin.write("ir.cron", cron["res_id"], active=True)
+    await _set_sending(site, active=True)
 
 
 async def test_senders_at_once_send_each_request_once(quiet_site: Site) -> None:
     site = quiet_site
     asked = await site.ask_many(40, "a kite")
-    await asyncio.gather(*(site.odoo.shell(SEND) for _ in range(3)))
+
+    async def all_sent() -> bool:
+        await asyncio.gather(*(site.odoo.shell(SEND) for _ in range(3)))
+        # A run of the outbox ends after a while, whatever is left.
+        return "queued" not in {one["state"] for one in await site.records(*asked)}
+
+    await until(all_sent, "not all requests were sent", 3 * PATIENCE_S)
     done = await site.finished(*asked)
     assert [(one["state"], one["attempts"]) for one in done] == [("completed", 1)] * len(asked)
     assert sum([await site.runs(one["request_key"], "event") for one in done]) == len(asked)

@@ -59,7 +59,7 @@ async def line(tmp_path: Path, address: str, client: Client) -> CommandLine:
 
 
 async def row(line: CommandLine, name: str) -> dict[str, object]:
-    (found,) = [one for one in (await line.run("limits", "show", "--json")).document["limits"] if one["name"] == name]
+    (found,) = [one for one in (await line.call("limits", "show", "--json")).document["limits"] if one["name"] == name]
     shown: dict[str, object] = found
     return shown
 
@@ -81,27 +81,27 @@ async def test_a_rate_is_in_force_when_the_command_returns(line: CommandLine, cl
 
 
 async def test_who_and_why_stand_in_the_account_s_log(line: CommandLine, client: Client) -> None:
-    await line.run("limits", "set", "limited", "--rate", "3", *WHY)
-    shown = await line.run("limits", "show", "--log")
+    await line.call("limits", "set", "limited", "--rate", "3", *WHY)
+    shown = await line.call("limits", "show", "--log")
     assert any("by ann: the provider asked us to" in text for text in shown.out.splitlines())
 
 
 async def test_weights_reach_the_server_and_leave_it(line: CommandLine, client: Client) -> None:
-    await line.run("limits", "set", "limited", "--weight", "acme=2.5", "--weight", "other=0.5", *WHY)
+    await line.call("limits", "set", "limited", "--weight", "acme=2.5", "--weight", "other=0.5", *WHY)
     live = await read_queue_rate(client, names.images_queue("limited"))
     assert dict(live.weights) == {"acme": 2.5, "other": 0.5}
-    await line.run("limits", "clear", "limited", *WHY)
+    await line.call("limits", "clear", "limited", *WHY)
     live = await read_queue_rate(client, names.images_queue("limited"))
     assert (dict(live.weights), live.rate_per_second) == ({}, 10)
 
 
 async def test_apply_puts_the_configuration_in_force(line: CommandLine, client: Client) -> None:
-    await line.run("limits", "set", "limited", "--rate", "3", *WHY)
+    await line.call("limits", "set", "limited", "--rate", "3", *WHY)
     line.config.write_text(
         line.config.read_text(encoding="utf-8").replace("rate_per_second = 10", "rate_per_second = 20"),
         encoding="utf-8",
     )
-    ran = await line.run("limits", "apply", *WHY)
+    ran = await line.call("limits", "apply", *WHY)
     assert (ran.code, ran.err) == (0, "")
     assert "service limited: configuration applied" in ran.out.splitlines()
     assert (await read_queue_rate(client, names.images_queue("limited"))).rate_per_second == 20
@@ -109,18 +109,18 @@ async def test_apply_puts_the_configuration_in_force(line: CommandLine, client: 
 
 
 async def test_the_callbacks_of_an_odoo_have_a_rate(line: CommandLine, client: Client) -> None:
-    ran = await line.run("limits", "set", "slow", "--odoo", "--rate", "1", *WHY)
+    ran = await line.call("limits", "set", "slow", "--odoo", "--rate", "1", *WHY)
     assert (ran.code, ran.out) == (0, "slow: set\n")
     live = await read_queue_rate(client, names.callbacks_queue("slow"))
     assert (live.rate_per_second, live.reason) == (1, "ann: the provider asked us to")
-    await line.run("limits", "clear", "slow", "--odoo", *WHY)
+    await line.call("limits", "clear", "slow", "--odoo", *WHY)
     assert (await read_queue_rate(client, names.callbacks_queue("slow"))).rate_per_second is None
 
 
 async def test_without_a_worker_the_change_is_noted_and_takes_effect_later(tmp_path: Path) -> None:
     async with running_server(tmp_path) as address:
         client, line = await connected(address), limited(tmp_path, address)
-        ran = await line.run("limits", "set", "limited", "--rate", "3", *WHY)
+        ran = await line.call("limits", "set", "limited", "--rate", "3", *WHY)
         shown = await row(line, "limited")
         async with accounts_at_work(client):
             await AccountSite(client, "limited").until_rate(3)
@@ -154,6 +154,6 @@ async def test_a_cooldown_is_shown_and_a_change_does_not_end_it(line: CommandLin
     ],
 )
 async def test_each_refusal_is_one_line(line: CommandLine, arguments: tuple[str, ...], said: str) -> None:
-    ran = await line.run("limits", *arguments, *WHY)
+    ran = await line.call("limits", *arguments, *WHY)
     assert (ran.code != 0, ran.out, len(ran.err.splitlines())) == (True, "", 1)
     assert said in ran.err

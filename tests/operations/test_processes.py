@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, Register
 from temporalio.client import Client
 
 from contracts import search_attributes
+from contracts.names import RETENTION_WORKFLOW
 from runtime.bootstrap import missing_search_attributes
 from runtime.temporal import DATA_CONVERTER
 from tests.operations.commandline import CommandLine
@@ -58,6 +59,8 @@ async def test_a_worker_needs_the_search_attributes_and_bootstrap_gives_them(
     assert f"lacks the search attributes {', '.join(NAMES)}: run `orchestrator bootstrap`" in early.err
     assert (first.code, first.document["registered"]) == (0, NAMES)
     assert "search attribute RequestId: already there" in again.out
+    assert first.document["schedules_created"] == first.document["schedules"] == [RETENTION_WORKFLOW]
+    assert f"schedule {RETENTION_WORKFLOW}: " in again.out
     assert await missing_search_attributes(bare) == ()
     described = await bare.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=bare.namespace))
     assert described.config.workflow_execution_retention_ttl.ToSeconds() == 30 * 86_400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,8 @@ def bearer(tmp_path: Path) -> dict[str, str]:
         ("stability", "", "/v1/user/balance"),
         ("a1111", "", "/sdapi/v1/sd-models"),
         ("gemini", "", "/v1beta/models"),
+        ("gemini", "/v1", "/v1/models"),
+        ("bfl", "", "/v1/credits"),
     ],
 )
 async def test_the_credentials_are_checked_for_nothing(
@@ -49,7 +50,7 @@ async def test_the_credentials_are_checked_for_nothing(
     assert [request.method for request, _ in httpserver.log] == ["GET"]
 
 
-@pytest.mark.parametrize("kind", ["flux_lora", "fal", "bfl"])
+@pytest.mark.parametrize("kind", ["flux_lora", "fal"])
 async def test_what_cannot_be_checked_is_said(kind: str, httpserver: HTTPServer, bearer: dict[str, str]) -> None:
     httpserver.expect_request("/").respond_with_data("Not Found", 404)
     found = await check("one", service(kind, httpserver.url_for(""), auth=bearer))
@@ -74,6 +75,7 @@ async def test_a_server_without_a_list_of_models(httpserver: HTTPServer) -> None
         ("openai", 503, "", "HTTP 503", "capacity"),
         ("openai", 302, "", "HTTP 302", "base_url"),
         ("openai", 200, "<!doctype html>", "not in JSON", "base_url"),
+        ("bfl", 403, '{"detail": "Not authenticated"}', "HTTP 403: Not authenticated", "auth setting"),
         ("gemini", 400, '{"error": {"details": [{"reason": "API_KEY_INVALID"}]}}', "HTTP 400", "auth setting"),
         ("fal", 502, "<html>", "HTTP 502", "status page"),
     ],
@@ -81,7 +83,7 @@ async def test_a_server_without_a_list_of_models(httpserver: HTTPServer) -> None
 async def test_what_is_wrong_comes_with_its_remedy(  # noqa: PLR0913, PLR0917 - one line of the table, and the server
     kind: str, status: int, body: str, said: str, remedy: str, httpserver: HTTPServer
 ) -> None:
-    for path in ("/v1/models", "/v1beta/models", "/"):
+    for path in ("/v1/models", "/v1beta/models", "/v1/credits", "/"):
         httpserver.expect_request(path).respond_with_data(body, status)
     found = await check("one", service(kind, httpserver.url_for("")))
     assert said in found.said
@@ -139,7 +141,7 @@ auth = { kind = "bearer", secret = "file:secret" }
 
 
 async def test_the_list(line: CommandLine) -> None:
-    shown, ran = await asyncio.gather(line.run("services", "list"), line.run("services", "list", "--json"))
+    shown, ran = await line.run("services", "list"), await line.call("services", "list", "--json")
     assert (shown.code, shown.err) == (0, "")
     for text in ("flux_lora", "openai", "a1111", "sdxl", "brand", "bearer", "event"):
         assert text in shown.out
@@ -150,11 +152,8 @@ async def test_the_list(line: CommandLine) -> None:
 
 
 async def test_the_test(line: CommandLine) -> None:
-    good, bad, both = await asyncio.gather(
-        line.run("services", "test", "spare"),
-        line.run("services", "test"),
-        line.run("services", "test", "spare", "main", "--json"),
-    )
+    good, bad = await line.call("services", "test", "spare"), await line.run("services", "test")
+    both = await line.call("services", "test", "spare", "main", "--json")
     assert (good.code, good.err) == (0, "")
     assert good.out == "spare (openai): GET /v1/models answers: the service is there and takes the credentials\n"
     assert bad.code == 1
@@ -165,15 +164,13 @@ async def test_the_test(line: CommandLine) -> None:
 
 
 async def test_an_unknown_service(line: CommandLine) -> None:
-    ran = await line.run("services", "test", "sparre")
+    ran = await line.call("services", "test", "sparre")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "unknown image service 'sparre'; configured: draw, main, spare\n"
 
 
 async def test_the_capabilities(line: CommandLine) -> None:
-    shown, ran = await asyncio.gather(
-        line.run("services", "capabilities"), line.run("services", "capabilities", "--json")
-    )
+    shown, ran = await line.call("services", "capabilities"), await line.call("services", "capabilities", "--json")
     rows = {row["service"]: row for row in ran.document}
     spare, draw = rows["spare"], rows["draw"]
     assert (spare["size"], spare["seed"], spare["aspect_ratio"], spare["sizes"]) == (

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.worker import Worker
 
-from activities.queue_rates import QueueRates
-from activities.retention import RetentionActivities
+from activities import Activities
 from contracts import names
 from contracts.identity import sha256_hex
 from runtime.blobs import LocalBlobStore, image_key
@@ -55,13 +54,14 @@ async def line(tmp_path: Path, server: str) -> AsyncIterator[CommandLine]:
     for data in (b"old", b"young"):
         await store.write(image_key(sha256_hex(data)), data)
     os.utime(tmp_path / "images" / image_key(sha256_hex(b"old")), (OLD, OLD))
-    activities = RetentionActivities(load_settings(line.config), store)
     client = await connected(server)
+    activities = Activities(load_settings(line.config), store, client)
+    # Whatever chores a worker has: a workflow that asks for one that nobody does would wait for it.
+    (chores,) = [served.activities for served in activities.queues() if served.queue == names.MAINTENANCE_QUEUE]
     workflows = Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandbox())
-    # A bootstrap starts the accounts, which set their queues.
-    chores = [activities.sweep_store, QueueRates(client).set_queue_rate]
     async with workflows, Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=chores):
         yield line
+    await activities.aclose()
 
 
 async def test_from_bootstrap_to_the_last_sweep(line: CommandLine) -> None:

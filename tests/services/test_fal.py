@@ -230,6 +230,8 @@ async def test_a_job_that_failed_is_not_asked_for_again(
     error = await failing(service.poll(JOB, call()), expected)
     assert ends(error)
     assert error.failure.http_status == status
+    never_ran = {"startup_timeout", "runner_scheduling_failure", "runner_connection_refused"}
+    assert error.failure.unpaid is (True if body.get("error_type") in never_ran else None)
 
 
 def ends(error: ServiceError) -> bool:

@@ -53,6 +53,22 @@ def test_the_model_may_name_a_lora() -> None:
 
 
 @pytest.mark.parametrize(
+    ("models", "named", "asked"),
+    [
+        ({"sdxl": "core"}, "sdxl", "core"),
+        ({"sdxl": "core"}, "other", "other"),
+        ({"sdxl": "core", "*": "ultra"}, "sdxl", "core"),
+        ({"sdxl": "core", "*": "ultra"}, "other", "ultra"),
+        ({"*": "ultra"}, None, "base"),
+        ({"*": "ultra"}, "brand", "base"),
+    ],
+)
+def test_what_requests_call_a_model(models: dict[str, str], named: str | None, asked: str) -> None:
+    configured = settings(kind="stability", loras=LORAS, model="base", models=models)
+    assert asked_model(ImageRequest(prompt="x", model=named), configured) == asked
+
+
+@pytest.mark.parametrize(
     ("entry", "lora"), [(FREE, Lora(FREE)), (f"{FREE}:0.5", Lora(FREE, 0.5)), ({"path": FREE, "scale": 1}, Lora(FREE))]
 )
 def test_free_paths_only_where_they_are_allowed(entry: JsonValue, lora: Lora) -> None:

@@ -33,6 +33,11 @@ RETRY_INFO: JsonValue = {"error": {"details": [{"@type": "Help"}, {"@type": "Ret
         ({"Retry-After": "Fri, 15 Jan 2027 07:59:00 GMT"}, None, None),
         ({"Retry-After": "Fri, 15 Jan 2027 08:00:30 -0000"}, None, 30),
         ({"Retry-After": "Fri, 15 Jan 2027 09:00:30 +0100"}, None, 30),
+        # Clocks differ: the service's says when 30 s are over.
+        ({"Retry-After": "Fri, 15 Jan 2027 09:00:30 GMT", "Date": "Fri, 15 Jan 2027 09:00:00 GMT"}, None, 30),
+        ({"Retry-After": "Fri, 15 Jan 2027 06:00:30 GMT", "Date": "Fri, 15 Jan 2027 06:00:00 GMT"}, None, 30),
+        ({"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT", "Date": "Fri, 15 Jan 2027 08:00:40 GMT"}, None, None),
+        ({"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT", "Date": "now"}, None, 30),
         ({"Retry-After": "4"}, {"retry_after": 10}, 4),
         ({"Retry-After": "-4"}, {"retry_after": 10}, 10),
         ({}, {"retry_after": 10}, 10),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from activities.services.base import ServiceError
+from activities.services.fal import FalService
 from activities.services.returned_urls import ReturnedUrls
 from contracts.errors import FailureClass
 
@@ -75,3 +76,13 @@ def test_what_is_no_url(base: str, returned: str) -> None:
 def test_a_host_is_the_services_own_or_a_proxy() -> None:
     assert not ReturnedUrls("svc", "https://queue.fal.run", PUBLIC).behind_proxy
     assert ReturnedUrls("svc", "https://proxy.example", PUBLIC).behind_proxy
+
+
+@pytest.mark.parametrize("base", ["https://queue.fal.run", "https://queue.falrun.com"])
+def test_both_of_fals_domains_are_its_own(base: str) -> None:
+    urls = ReturnedUrls("svc", base, FalService.public_hosts)
+    assert not urls.behind_proxy
+    for host in ("queue.fal.run", "queue.falrun.com"):
+        assert urls.checked(f"https://{host}/a") == f"https://{host}/a"
+    with pytest.raises(ServiceError):
+        urls.checked("https://evilfalrun.com/a")

@@ -11,6 +11,7 @@ from runtime.settings import Settings
 from starter.intake import capacity
 
 URL = "https://images.example"
+SECOND = {"model": "m", "models": {"sdxl": "m-2"}, "on_unsupported": "error"}
 
 
 def settings(**route: Any) -> Settings:
@@ -19,8 +20,8 @@ def settings(**route: Any) -> Settings:
         {
             "odoos": {"main": {"database": "acme", "base_url": "https://odoo.example"}},
             "services": {
-                "first": {"kind": "flux_lora", "base_url": URL},
-                "second": {"kind": "openai", "base_url": URL, "model": "m", "on_unsupported": "error"},
+                "first": {"kind": "flux_lora", "base_url": URL, "loras": {"brand": {"path": "b"}}},
+                "second": {"kind": "openai", "base_url": URL, **SECOND},
                 "third": {"kind": "flux_lora", "base_url": URL, "concurrency": 2},
             },
             "routes": {
@@ -53,6 +54,17 @@ def test_the_route_s_other_services_stand_in_in_their_order() -> None:
 
 def test_only_who_can_honour_the_request_stands_in() -> None:
     assert stand_ins(ImageRequest(prompt="a chair", seed=7)) == ("third",)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [("flux-dev", ("third",)), ("m", ("second", "third")), ("sdxl", ("second", "third")), ("brand", ())],
+    ids=["another kind calls it otherwise", "its own", "listed", "a LoRA of the first"],
+)
+def test_who_does_not_know_the_model_that_a_request_names_does_not_stand_in(
+    model: str, expected: tuple[str, ...]
+) -> None:
+    assert stand_ins(ImageRequest(prompt="a chair", model=model)) == expected
 
 
 @pytest.mark.parametrize(("when", "expected"), [("unless_named", ()), ("never", ()), ("always", ("second", "third"))])

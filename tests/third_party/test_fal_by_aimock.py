@@ -8,8 +8,11 @@ import fal_client
 import httpx
 import pytest
 
+from activities.services.addresses import host_matches
 from activities.services.base import Accepted, Completed, ImageService, Pending, RemoteArtifact
+from activities.services.fal import FalService
 from contracts.errors import FailureClass as Class
+from contracts.provider_webhooks import FAL_KEYS_URL
 from contracts.requests import JobReference
 from tests.services.calls import call, failing
 from tests.third_party.installing import KEY
@@ -55,6 +58,12 @@ async def submitted(service: ImageService, **fields: object) -> JobReference:
 def spoken(received: list[Received], job_id: str) -> list[tuple[str, str, str, str, object]]:
     """What was said, with the job's id left out, which is another one for each job."""
     return [(method, path.replace(job_id, "ID"), *rest) for method, path, *rest in (one.spoken for one in received)]
+
+
+def test_the_hosts_are_those_that_the_official_client_knows() -> None:
+    for host in (fal_client.auth.FAL_RUN_HOST, fal_client.auth.FAL_QUEUE_RUN_HOST):
+        assert host_matches(host, FalService.public_hosts)
+    assert FAL_KEYS_URL.startswith(f"{fal_client.client.REST_URL}/")
 
 
 async def test_a_job_from_submit_to_image(aimock: Relay, service: ImageService) -> None:

@@ -32,7 +32,7 @@ from contracts.model import Frozen
 from tests.workflows.asker import Ask, AskerWorkflow
 from workflows import WORKFLOWS, sandbox
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 NO_LIMITS = Limits()
 
 

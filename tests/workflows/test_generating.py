@@ -15,11 +15,13 @@ from contracts.requests import (
     Generation,
     ImageGenerationResult,
     ImageRequest,
+    JobFinished,
     Outcome,
     RecordRead,
     RecordReference,
 )
 from tests.workflows.harness import JOB, MADE, Bench, Doubles, Handle, bench, failed, parked, policies, start_account
+from workflows.generating import LOST_JOBS
 
 RECORD = RecordReference(model="res.partner", record_id=7, action="Draw(#1)")
 
@@ -190,6 +192,49 @@ async def test_a_failing_poll_never_asks_another_service_and_has_all_patience(te
         assert (await parked(handle)).failure is FailureClass.CONNECT_FAILED
         assert [call.service for call in doubles.generated] == [here.service]
         assert [job.call.policy.attempts for job in doubles.polled] == [3]
+
+
+async def test_a_lost_job_is_followed_by_another_call_where_the_policy_allows_one(temporal_client: Client) -> None:
+    lost = refused(FailureClass.JOB_LOST, lost_call=1)
+    doubles = Doubles(generate=[Generation(job=JOB)], poll=[lost, JobFinished(images=1)])
+    async with bench(temporal_client, doubles) as here:
+        assert (await (await here.start()).result()).outcome is Outcome.COMPLETED
+        assert [call.lost_call for call in doubles.generated] == [None, 1]
+
+
+async def test_jobs_that_are_lost_without_end_are_a_dead_letter(temporal_client: Client) -> None:
+    doubles = Doubles(generate=[Generation(job=JOB)], poll=[refused(FailureClass.JOB_LOST, lost_call=1)])
+    async with bench(temporal_client, doubles) as here:
+        assert (await parked(await here.start())).failure is FailureClass.JOB_LOST
+        assert len(doubles.generated) == LOST_JOBS + 1
+
+
+async def test_a_lost_job_without_such_a_policy_is_a_dead_letter_at_once(temporal_client: Client) -> None:
+    doubles = Doubles(generate=[Generation(job=JOB)], poll=[refused(FailureClass.JOB_LOST)])
+    async with bench(temporal_client, doubles) as here:
+        assert (await parked(await here.start())).failure is FailureClass.JOB_LOST
+        assert len(doubles.generated) == 1
+
+
+async def test_a_job_that_never_ran_lets_another_service_be_asked(temporal_client: Client) -> None:
+    void = refused(FailureClass.PROVIDER_OVERLOADED, unpaid=True)
+    doubles = Doubles(generate=[Generation(job=JOB), MADE], poll=[void])
+    async with bench(temporal_client, doubles) as here:
+        handle = await here.start(failover=(here.other_service,))
+        assert (await handle.result()).outcome is Outcome.COMPLETED
+        assert [call.service for call in doubles.generated] == [here.service, here.other_service]
+        assert [call.void_job for call in doubles.generated] == [None, JOB.job_id]
+
+
+async def test_a_job_that_never_ran_is_asked_for_anew_by_a_plain_redrive(temporal_client: Client) -> None:
+    void = refused(FailureClass.PROVIDER_OVERLOADED, unpaid=True)
+    doubles = Doubles(generate=[Generation(job=JOB), MADE], poll=[void])
+    async with bench(temporal_client, doubles) as here:
+        handle = await here.start()
+        await parked(handle)
+        await handle.execute_update(names.REDRIVE, {"by": "me", "reason": "it has runners again"})
+        assert (await handle.result()).outcome is Outcome.COMPLETED
+        assert [(call.generation, call.void_job) for call in doubles.generated] == [(1, None), (1, JOB.job_id)]
 
 
 # --- records --------------------------------------------------------------------------------------------------------

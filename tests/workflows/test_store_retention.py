@@ -138,19 +138,16 @@ async def test_the_schedule_sweeps(client: Client, tmp_path: Path) -> None:
 
 async def test_a_sweep_that_runs_is_joined(client: Client, tmp_path: Path) -> None:
     await ensure_schedules(client, Settings())
-    both = asyncio.gather(sweep_now(client), sweep_now_a_little_later(client))
+    schedule = client.get_schedule_handle(names.RETENTION_WORKFLOW)
+    first = asyncio.create_task(sweep_now(client))
+    # Without a worker it does not end.
+    while not (await schedule.describe()).info.running_actions:
+        await asyncio.sleep(0.05)
+    second = asyncio.create_task(sweep_now(client))
+    await asyncio.wait({second}, timeout=1)
     async with sweeping(client, LocalBlobStore(tmp_path)):
-        assert list(await both) == [SweepReport(), SweepReport()]
-    described = await client.get_schedule_handle(names.RETENTION_WORKFLOW).describe()
-    assert described.info.num_actions_skipped_overlap == 0
-
-
-async def sweep_now_a_little_later(client: Client) -> SweepReport:
-    """Once the first one runs; without a worker it does not end meanwhile."""
-    async with asyncio.timeout(20):
-        while not (await client.get_schedule_handle(names.RETENTION_WORKFLOW).describe()).info.running_actions:
-            await asyncio.sleep(0.05)
-    return await sweep_now(client)
+        assert [await first, await second] == [SweepReport(), SweepReport()]
+    assert (await schedule.describe()).info.num_actions_skipped_overlap == 0
 
 
 async def test_schedules_are_made_once(client: Client) -> None:

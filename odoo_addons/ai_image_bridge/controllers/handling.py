@@ -13,6 +13,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 
 from ..models import parameters
+from ..models.connections import SECOND_CONNECTIONS
 from ..models.outcomes import read_outcome
 from ..models.wire_fields import RefusedError
 from . import authentication
@@ -147,9 +148,24 @@ def _written(outcome):
     try:
         # A returned answer commits, so what was written before a refusal must be undone here.
         with request.env.cr.savepoint():
-            return requests._receive(outcome)
+            result = requests._receive(outcome)
     except (AccessError, UserError) as error:
         raise RefusedError(422, str(error)[:500]) from None
+    _commit()
+    return result
+
+
+def _commit():
+    """Commit now, few at a time: what Odoo does after a commit (bus, crons) takes a second connection."""
+    cr = request.env.cr
+    # What may wait for another request comes first.
+    cr.flush()
+    try:
+        with SECOND_CONNECTIONS:
+            cr.commit()
+    except PoolError:
+        # Raised after the commit: the outcome is written, and screens that are open look for it by themselves.
+        _logger.warning("no connection was left to tell open screens of an outcome")
 
 
 def _accepted(endpoint, envelope, outcome, result):

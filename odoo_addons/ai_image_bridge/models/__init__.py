@@ -1,10 +1,11 @@
 """The records: requests, their images, counters, settings."""
 
 from . import request, result, quota, rate_limit
-from . import actions, outbox, inbox, fetch, reconcile, repairs, settings
+from . import actions, outbox, inbox, fetch, reconcile, repairs, settings, failure_activity
 
 __all__ = [
     "actions",
+    "failure_activity",
     "fetch",
     "inbox",
     "outbox",

@@ -127,6 +127,7 @@ class AiImageRequest(models.Model):
     def _copy_to_queue(self):
         copied = self.copy({"requester_id": self.requester_id.id})
         copied._queue()
+        self._drop_failure_activity()
         return copied
 
     def _redrive(self):

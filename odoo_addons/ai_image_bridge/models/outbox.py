@@ -7,9 +7,7 @@ import time
 from datetime import timedelta
 
 import psycopg2
-from markupsafe import escape
-
-from odoo import _, api, fields, models
+from odoo import api, fields, models
 
 from . import dialects, parameters
 from .actions import utc_now
@@ -201,10 +199,4 @@ class AiImageRequest(models.Model):
                 "done_at": utc_now(),
                 "next_attempt_at": False,
             }
-        )
-        self.activity_schedule(
-            "mail.mail_activity_data_warning",
-            summary=_("The image request could not be sent"),
-            note=escape(problem),
-            user_id=self.requester_id.id,
         )

@@ -5,6 +5,7 @@ import time
 from odoo import api, fields, models, sql_db
 
 from . import parameters
+from .connections import SECOND_CONNECTIONS
 from .versions import unique
 
 WINDOW_S = 60
@@ -32,7 +33,7 @@ class AiImageRate(models.Model):
             return 0
         now = int(time.time())
         # In a transaction of its own, so that parallel calls of one caller wait microseconds and never conflict.
-        with self.pool.cursor() as cr:
+        with SECOND_CONNECTIONS, self.pool.cursor() as cr:
             if isinstance(cr, sql_db.Cursor):
                 cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cr.execute(

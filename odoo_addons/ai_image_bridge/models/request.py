@@ -54,6 +54,7 @@ PROTECTED_FIELDS = RESULT_FIELDS | {
     "queued_at",
     "sent_at",
     "image_ids",
+    "failure_activity_id",
 }
 NOT_STARTED = {
     **dict.fromkeys(PROTECTED_FIELDS - {"request_key", "payload", "pending_images", "image_ids"}, False),

@@ -71,10 +71,11 @@ class TestSmuggling(BridgeCase):
         self.assertIn("é", self.queued(custom_params=r'{"x": "\u00e9"}', prompt="é").payload)
 
     def test_what_the_orchestrator_says_is_text(self):
+        self.env.company.ai_image_failure_activity = True
         self.orchestrator.answer("POST", "/webhook/", (400, {"message": "<a href='https://evil.example'>pay</a>"}))
-        request = self.queued()
+        request = self.queued(requester_id=self.user.id)
         self.send()
-        self.assertNotIn("<a ", request.activity_ids.note)
+        self.assertNotRegex(request.activity_ids.note, "<a [^>]*evil")
         self.assertIn("&lt;a href", request.activity_ids.note)
 
     def test_the_web_interface_is_a_page(self):
