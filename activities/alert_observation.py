@@ -171,9 +171,10 @@ class Watch:
     # --- service level ------------------------------------------------------------------------------------------
 
     async def _level(self, now: float) -> LevelFacts:
+        # By when they came: a redrive of what failed long ago must not look like a service that is slow now.
         promised = self._settings.alerts.service_level
         begin = _moment(now - promised.window_s)
-        closed = f'{_OURS} AND {attributes.OUTCOME.name} = "{Outcome.COMPLETED}" AND CloseTime >= {begin}'
+        closed = f'{_OURS} AND {attributes.OUTCOME.name} = "{Outcome.COMPLETED}" AND StartTime >= {begin}'
         late = f"{_OPEN} AND StartTime >= {begin} AND StartTime < "
         queries = (
             closed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from contracts.alerts import Alert, AlertPolicy, ChannelState, Notice
+from contracts.alerts import Alert, AlertPolicy, ChannelState, Event, Notice
 
 DAY_S = 86_400.0
 """Seconds for which a message is tried."""
@@ -12,6 +12,8 @@ FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 300.0
 MOST_AT_ONCE = 20
 """Alerts in one message."""
+MOST_WAITING = 100
+"""Alerts that a channel has still to be told of; the state they stand in must fit the input of the next run."""
 
 
 def aligned(channels: Iterable[ChannelState], policy: AlertPolicy) -> tuple[ChannelState, ...]:
@@ -28,7 +30,16 @@ def post(channels: Iterable[ChannelState], notice: Notice, to: Iterable[str]) ->
 
 def _with(channel: ChannelState, notice: Notice) -> ChannelState:
     others = [each for each in channel.pending if each.alert.number != notice.alert.number]
-    return channel.model_copy(update={"pending": (*others, notice)})
+    return channel.model_copy(update={"pending": _bounded((*others, notice))})
+
+
+def _bounded(pending: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    """What is told before the rest is given up: what still is so, then the newest."""
+    if len(pending) <= MOST_WAITING:
+        return pending
+    over = [each for each in pending if each.event is Event.RESOLVED]
+    given_up = (over or pending)[0]
+    return tuple(each for each in pending if each is not given_up)
 
 
 def refreshed(channels: Iterable[ChannelState], alerts: Iterable[Alert]) -> tuple[ChannelState, ...]:

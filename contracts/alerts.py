@@ -94,7 +94,7 @@ class OdooFacts(Frozen):
 
 
 class LevelFacts(Frozen):
-    """How fast requests of the window were completed. Those that are late and still open count as slow."""
+    """How fast requests that came within the window were completed. Those that are late and still open count as slow."""
 
     due_fast: int
     """Completed, or open for longer than the fast limit."""

@@ -27,6 +27,7 @@ from contracts.model import Frozen
 from contracts.reconciliation import ReconcileOrder
 from contracts.retention import SweepOrder
 from runtime.bootstrap import Change, Prepared
+from runtime.codec import KEY_ID
 from runtime.settings import Settings
 
 CATCH_UP = timedelta(hours=12)
@@ -139,9 +140,12 @@ async def _same(known: Schedule, wanted: Schedule, client: Client) -> bool:
     timing = (known.spec.intervals, known.policy.overlap, known.policy.catchup_window)
     if timing != (wanted.spec.intervals, wanted.policy.overlap, wanted.policy.catchup_window):
         return False
-    converter = client.data_converter
-    orders = await converter.decode([arg for arg in one.args if isinstance(arg, Payload)])
-    asked = await converter.decode(await converter.encode(list(other.args)))
+    converter, stored = client.data_converter, [arg for arg in one.args if isinstance(arg, Payload)]
+    sealed = await converter.encode(list(other.args))
+    # A schedule lives for ever: what an old key has encrypted there would need that key for ever.
+    if [arg.metadata.get(KEY_ID) for arg in stored] != [arg.metadata.get(KEY_ID) for arg in sealed]:
+        return False
+    orders, asked = await converter.decode(stored), await converter.decode(sealed)
     return (one.workflow, one.task_queue, orders) == (other.workflow, other.task_queue, asked)
 
 

@@ -61,8 +61,8 @@ class Stack:
     """The programs of one machine and the way to start and stop them.
 
     `settings` are the variables (ORCHESTRATOR__...) of worker and starter in place of the shell's; None = the shell's.
-    `configured` is what they read, as far as it concerns us. Raises `SecretMissingError` where a key of theirs cannot be
-    used. The codec server is part of it where the server's Web UI is to ask one.
+    `configured` is what they read, as far as it concerns us. The codec server belongs to them where the server's Web UI
+    is to ask one. Raises `SecretMissingError` where a key of `encryption.keys` cannot be used.
     """
 
     def __init__(

@@ -77,9 +77,12 @@ async def prepare(client: Client, *, rehearse: bool = False) -> AsyncIterator[Pr
     Each step is told once it is done. Raises as `bootstrap` does; what was told before stays done.
     """
     there = await _allowed("describe the namespace", retention_s(client))
+    if there is None and not rehearse:
+        await _make(client)
+    if there is not None or not rehearse:
+        # Who comes second may see what the first has made only now, and not yet everywhere.
+        await _until(lambda: _usable(client), f"the namespace {client.namespace} is there, but cannot be used yet")
     if there is None:
-        if not rehearse:
-            await _make(client)
         yield Prepared("namespace", client.namespace, Change.MADE, f"keeps closed requests for {RETENTION_DAYS} days")
     else:
         yield Prepared("namespace", client.namespace, Change.NONE)
@@ -164,7 +167,6 @@ async def _make(client: Client) -> None:
         # Somebody else has made it meanwhile.
         if error.status is not RPCStatusCode.ALREADY_EXISTS:
             raise
-    await _until(lambda: _usable(client), f"the namespace {client.namespace} was made, but cannot be used yet")
 
 
 async def _usable(client: Client) -> bool:

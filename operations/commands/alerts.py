@@ -102,7 +102,8 @@ def ack(context: Context, *, number: int | None, is_all: bool, by: str, reason: 
         raise click.UsageError("name one ALERT, or --all")
     way, chosen = run(_ack(context, Ack(by=by, alert=number, reason=reason)))
     for alert in chosen:
-        say(f"{alert.number}: acknowledged, {headline(alert)}")
+        before = f" by {alert.acked_by} before" if alert.acked_by else ""
+        say(f"{alert.number}: acknowledged{before}, {headline(alert)}")
     if way is Way.SIGNAL:
         warn("noted; no worker has answered yet, it takes effect once one runs")
 
