@@ -10,6 +10,7 @@ from starlette.responses import Response
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from runtime.bootstrap import NamespaceNotReadyError, check_namespace
 from runtime.temporal import TemporalUnreachableError
 from starter.intake.temporal_calls import served_within
 from starter.wire import n8n_answers
@@ -17,6 +18,7 @@ from starter.wire.conditional import unless_fresh
 
 _FRESH_S = 1.0
 _TIMEOUT_S = 1.0
+_UNREACHABLE = "Temporal is not reachable"
 
 
 class Health:
@@ -25,7 +27,8 @@ class Health:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = asyncio.Lock()
-        self._ready = False
+        self._problem: str | None = _UNREACHABLE
+        self._prepared = False
         self._known_until = 0.0
         self._draining = False
 
@@ -41,22 +44,30 @@ class Health:
         """`GET /healthz/readiness`."""
         if self._draining:
             return n8n_answers.json_answer(503, {"status": "error", "message": "stopping"})
-        if await self._is_ready():
+        problem = await self._known_problem()
+        if problem is None:
             return unless_fresh(n8n_answers.healthy(), request)
-        return n8n_answers.json_answer(503, {"status": "error", "message": "Temporal is not reachable"})
+        return n8n_answers.json_answer(503, {"status": "error", "message": problem})
 
-    async def _is_ready(self) -> bool:
+    async def _known_problem(self) -> str | None:
         now = asyncio.get_running_loop().time
         async with self._lock:
             if now() >= self._known_until:
-                self._ready = await _reachable(self._client)
+                self._problem = await self._look()
                 self._known_until = now() + _FRESH_S
-            return self._ready
+            return self._problem
 
-
-async def _reachable(client: Client) -> bool:
-    try:
-        async with served_within(_TIMEOUT_S):
-            return await client.service_client.check_health(timeout=timedelta(seconds=_TIMEOUT_S))
-    except (TemporalUnreachableError, RPCError):
-        return False
+    async def _look(self) -> str | None:
+        """Why no request could be made durable now; a namespace that was once prepared stays so."""
+        try:
+            async with served_within(_TIMEOUT_S):
+                if not await self._client.service_client.check_health(timeout=timedelta(seconds=_TIMEOUT_S)):
+                    return _UNREACHABLE
+                if not self._prepared:
+                    await check_namespace(self._client)
+                    self._prepared = True
+        except NamespaceNotReadyError as error:
+            return str(error)
+        except (TemporalUnreachableError, RPCError):
+            return _UNREACHABLE
+        return None

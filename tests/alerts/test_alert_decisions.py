@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.alert_outbox import DAY_S, failed, next_due, next_message, post, refreshed, sent
+from contracts.alert_outbox import DAY_S, MOST_WAITING, failed, next_due, next_message, post, refreshed, sent
 from contracts.alerting import acknowledged, observed, refusal
 from contracts.alerts import (
     LOG_LIMIT,
@@ -198,6 +198,15 @@ def test_a_channel_that_was_away_hears_the_newest_of_each_alert_with_todays_numb
     assert [(each.alert.number, each.event) for each in channels[0].pending] == [(2, "opened"), (1, "resolved")]
     (channel,) = refreshed(channels, [notice(2, count=1000).alert])
     assert channel.pending[0].alert.condition.count == 1000
+
+
+def test_a_channel_that_is_away_keeps_a_bounded_number_and_rather_what_still_is_so() -> None:
+    over = [notice(number, event=Event.RESOLVED) for number in range(3)]
+    still = [notice(number) for number in range(3, 3 + MOST_WAITING)]
+    (channel,) = waiting(*over, *still, notice(3, BEGIN + 60, Event.RESOLVED))
+    assert [each.alert.number for each in channel.pending] == [*range(4, 3 + MOST_WAITING), 3]
+    (channel,) = waiting(*still, *[notice(number) for number in range(1000, 1002)])
+    assert [each.alert.number for each in channel.pending] == [*range(5, 3 + MOST_WAITING), 1000, 1001]
 
 
 def test_a_failing_channel_is_tried_ever_more_rarely_and_for_a_day() -> None:

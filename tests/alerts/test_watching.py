@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from activities.alerts import AlertActivities, ensure_alerts
 from activities.attempts import AttemptFailedError, run_attempt
 from contracts import names
 from contracts.accounts import REPORT, CallReport, Limits
-from contracts.alerts import Kind
-from contracts.decisions import Discard
+from contracts.alerts import Kind, LevelFacts
+from contracts.decisions import Discard, Redrive
 from contracts.errors import FailureClass, make_failure
 from contracts.requests import DeliverInput, DeliveryReceipt
 from operations.alerts import read_board
@@ -72,13 +73,15 @@ async def test_equal_dead_letters_are_one_message_acknowledged_by_command_and_re
             assert "http://127.0.0.1:8233/namespaces/default/workflows?query=Stage" in text
             (alert,) = board.alerts
 
-            listed = (await line.run("alerts", "list", "--json")).document
+            listed = (await line.call("alerts", "list", "--json")).document
             assert [one["condition"]["count"] for one in listed["alerts"]] == [MANY]
             assert listed["problems"] == []
-            ran = await line.run("alerts", "ack", str(alert.number), "--by", "ann", "--reason", "adding credit")
+            ran = await line.call("alerts", "ack", str(alert.number), "--by", "ann", "--reason", "adding credit")
             assert (ran.code, ran.err) == (0, "")
-            assert "acknowledged by ann" in (await line.run("alerts", "list")).out
-            again = await line.run("alerts", "ack", "99")
+            second = await line.call("alerts", "ack", "--all", "--by", "bob")
+            assert second.out.startswith(f"{alert.number}: acknowledged by ann before, ")
+            assert "acknowledged by ann" in (await line.call("alerts", "list")).out
+            again = await line.call("alerts", "ack", "99")
             assert (again.code, again.err) == (1, f"alert 99 is not open; open: {alert.number}\n")
 
             for n in range(MANY):
@@ -87,7 +90,7 @@ async def test_equal_dead_letters_are_one_message_acknowledged_by_command_and_re
             _, over = await hook.until(2)
             assert over.startswith("[resolved] dead-letter")
             assert (await site.until(lambda board: not board.alerts)).log[-1].count("resolved") == 1
-            history = (await line.run("alerts", "history")).out.splitlines()
+            history = (await line.call("alerts", "history")).out.splitlines()
             assert [part in text for part, text in zip(("opened", "ack", "resolved"), history, strict=True)] == [
                 True
             ] * 3
@@ -113,7 +116,7 @@ async def test_a_mail_server_that_is_down_gets_the_message_once_when_it_is_back_
             board = await site.until(lambda board: board.channels[1].error is not None)
             assert board.channels[1].waiting == 1
             assert "the connection is refused" in (board.channels[1].error or "")
-            (problem,) = (await line.run("alerts", "list", "--json")).document["problems"]
+            (problem,) = (await line.call("alerts", "list", "--json")).document["problems"]
             assert problem.startswith("channel mail fails since ")
             await dead_letters(client, line, 1, "later")
             async with mail_server(box, port):
@@ -138,6 +141,18 @@ async def test_a_broken_service_level_is_told_from_a_real_run(line: CommandLine)
         facts = (await Watch(client, settings).look()).level
         assert facts is not None
         assert (facts.due_fast, facts.fast, facts.slow) == (6, 6, 6), "as promised"
+        # What came before the window and is completed within it, as by a redrive, says nothing of today.
+        begun = time.monotonic()
+        late = await accepted(client, line, "redriven", NO_CREDIT)
+        await count(client, 'Stage = "parked"', 1)
+        window = level.model_copy(update={"window_s": time.monotonic() - begun})
+        await asyncio.sleep(window.window_s)
+        again = Redrive(by="ann", reason="credit is back", edits={"prompt": "a fox"})
+        await late.execute_update(names.REDRIVE_WITH_EDITS, again)
+        await late.result()
+        old = settings.alerts.model_copy(update={"service_level": window})
+        facts = (await Watch(client, settings.model_copy(update={"alerts": old})).look()).level
+        assert facts == LevelFacts(due_fast=0, fast=0, due_slow=0, slow=0)
         alerts = settings.alerts.model_copy(update={"service_level": level})
         async with watching(client, settings.model_copy(update={"alerts": alerts})):
             (text,) = await hook.until(1)
@@ -224,6 +239,6 @@ async def test_the_watch_ends_when_no_channel_is_configured_any_more(line: Comma
         await handle.result()
     assert await read_board(client) is None
     assert not await ensure_alerts(client, soon(line, channels={}))
-    ran = await line.run("alerts", "list")
+    ran = await line.call("alerts", "list")
     assert (ran.code, ran.out) == (0, "no alert is open\n")
     assert "the workflow alerts does not run: start a worker" in ran.err

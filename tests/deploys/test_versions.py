@@ -51,7 +51,7 @@ async def line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Comman
 
 
 async def both_are_there(line: CommandLine) -> bool:
-    listed = await line.run("deployments", "list", "--json")
+    listed = await line.call("deployments", "list", "--json")
     return [sorted(each["build_id"] for each in one["versions"]) for one in listed.document] == [sorted(BUILDS)]
 
 
@@ -86,21 +86,21 @@ async def new_request_goes_to(client: Client, line: CommandLine, build_id: str, 
 
 async def test_switch_ramp_and_roll_back(line: CommandLine) -> None:
     client = await connected(line.address)
-    assert (await line.run("deployments", "rollback")).code == 1, "there is nothing to go back to yet"
+    assert (await line.call("deployments", "rollback")).code == 1, "there is nothing to go back to yet"
 
-    assert "everything goes to 1.4.0" in (await line.run("deployments", "set-current", OLD)).out
+    assert "everything goes to 1.4.0" in (await line.call("deployments", "set-current", OLD)).out
     await new_request_goes_to(client, line, OLD, "first")
     open_request = await accepted(client, line, "open", "a red bicycle")
 
-    assert (await line.run("deployments", "ramp", NEW, "100")).code == 0
+    assert (await line.call("deployments", "ramp", NEW, "100")).code == 0
     await new_request_goes_to(client, line, NEW, "ramped")
-    (listed,) = (await line.run("deployments", "list", "--json")).document
+    (listed,) = (await line.call("deployments", "list", "--json")).document
     assert (listed["current"], listed["ramping"], listed["percentage"]) == (OLD, NEW, 100)
 
-    assert f"the ramp to {NEW} has ended" in (await line.run("deployments", "rollback")).out
+    assert f"the ramp to {NEW} has ended" in (await line.call("deployments", "rollback")).out
     await new_request_goes_to(client, line, OLD, "ramp-over")
 
-    assert (await line.run("deployments", "set-current", NEW)).code == 0
+    assert (await line.call("deployments", "set-current", NEW)).code == 0
     await new_request_goes_to(client, line, NEW, "switched")
 
     async def open_request_moved() -> bool:
@@ -111,18 +111,18 @@ async def test_switch_ramp_and_roll_back(line: CommandLine) -> None:
     pending = (await open_request.describe()).raw_description.pending_activities
     assert [one.attempt > 1 for one in pending] == [True], "workers without version do the activities of versioned ones"
 
-    assert f"everything goes to {OLD} again, in place of {NEW}" in (await line.run("deployments", "rollback")).out
+    assert f"everything goes to {OLD} again, in place of {NEW}" in (await line.call("deployments", "rollback")).out
     await new_request_goes_to(client, line, OLD, "back")
-    assert f"everything goes to {OLD}" in (await line.run("deployments", "list")).out
+    assert f"everything goes to {OLD}" in (await line.call("deployments", "list")).out
 
 
 async def test_a_version_that_does_not_run_is_refused_in_one_line(line: CommandLine) -> None:
-    refused = await line.run("deployments", "set-current", "9.9.9")
+    refused = await line.call("deployments", "set-current", "9.9.9")
     assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
 
 
 async def test_without_versions_the_commands_say_so(tmp_path: Path) -> None:
-    ran = await configured(tmp_path).run("deployments", "ramp", NEW, "10")
+    ran = await configured(tmp_path).call("deployments", "ramp", NEW, "10")
     assert ran.code == 2
     assert "worker.deployment_name is not set" in ran.err
 
@@ -131,7 +131,7 @@ async def test_without_versions_the_commands_say_so(tmp_path: Path) -> None:
 async def test_half_a_version_is_refused(tmp_path: Path, half: str) -> None:
     line = configured(tmp_path)
     line.config.write_text(line.config.read_text(encoding="utf-8") + f"\n[worker]\n{half}\n", encoding="utf-8")
-    ran = await line.run("worker")
+    ran = await line.call("worker")
     assert (ran.code, ran.err.splitlines()) == (
         2,
         ["configuration: worker: deployment_name and build_id go together: set both, or neither"],

@@ -60,7 +60,8 @@ def plain(cell: str) -> str:
 def commands(page: Path) -> Iterator[str]:
     """What follows `orchestrator` wherever a page writes a command."""
     text = page.read_text()
-    code = [line for block in _FENCED.findall(text) for line in block.splitlines() if not line.startswith("#")]
+    blocks = [re.sub(r"\\\n\s*", "", block) for block in _FENCED.findall(text)]
+    code = [line for block in blocks for line in block.splitlines() if not line.startswith("#")]
     for piece in [*code, *_CODE.findall(prose(page))]:
         yield from (found[1] for found in _COMMAND.finditer(piece))
 

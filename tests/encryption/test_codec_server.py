@@ -147,10 +147,10 @@ async def test_it_does_not_start_without_keys_or_without_credentials(tmp_path: P
     line = encrypted(tmp_path, "127.0.0.1:9", key_file(tmp_path, "key"))
     whole = line.config.read_text(encoding="utf-8")
     line.config.write_text(whole[: whole.index("[encryption]")], encoding="utf-8")
-    ran = await line.run("codec-server")
+    ran = await line.call("codec-server")
     assert (ran.code, [one.partition(": is ")[0] for one in ran.err.splitlines()]) == (
         2,
         ["configuration: encryption.keys", "configuration: codec_server.auth"],
     )
     line.config.write_text(whole.replace('kind = "basic", user = "operator", password', 'kind = "none", x'), "utf-8")
-    assert "codec_server.auth.kind: unknown kind; valid: " in (await line.run("codec-server")).err
+    assert "codec_server.auth.kind: unknown kind; valid: " in (await line.call("codec-server")).err

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, ScheduleActionStartWorkflow, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker
 
 from contracts.dialects import DIALECTS
-from contracts.names import WORKFLOW_QUEUE, images_queue
+from contracts.names import RETENTION_WORKFLOW, WORKFLOW_QUEUE, images_queue
 from operations.replaying import replay_live
-from runtime.codec import DecryptionError
+from operations.schedules import prepare_schedules
+from runtime.bootstrap import Change
+from runtime.codec import KEY_ID, DecryptionError
 from runtime.configuration import load_settings
 from runtime.temporal import TemporalUnreachableError
 from starter.intake.starting import StartResult, start
@@ -25,18 +27,27 @@ from starter.intake.submission import submission
 from tests.encryption.encrypted_site import client_with, encrypted, key_file, ring
 from tests.operations.commandline import CommandLine
 from tests.operations.requests_at_work import NO_CREDIT, ImageService, accepted, parked, told, working
-from tests.temporal_server import running_server
+from tests.temporal_server import connected, running_server
 from workflows import WORKFLOWS, sandbox
 
 BY_DESIGN = b"event/"
 """Begins every workflow id: not hidden."""
 
 
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
-    """Of a server of its own: workers of other tests lack the keys, and would meet the requests of this one."""
-    async with running_server(tmp_path) as running:
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A server of these tests' own: other workers lack the keys, and would meet their requests."""
+    async with running_server(tmp_path_factory.mktemp("encrypted")) as running:
         yield running
+
+
+@pytest.fixture
+async def address(server: str) -> AsyncIterator[str]:
+    """The server, without open requests before and after: each test has keys of its own."""
+    yield server
+    client = await connected(server)
+    async for left in client.list_workflows('ExecutionStatus = "Running"'):
+        await client.get_workflow_handle(left.id).terminate("the test is over")
 
 
 @asynccontextmanager
@@ -59,7 +70,7 @@ async def test_temporal_holds_no_clear_text(tmp_path: Path, address: str) -> Non
     line, client = encrypted(tmp_path, address, key), await client_with(address, key)
     async with dead_letter(line, client, "hidden") as handle:
         held = await stored(client, handle)
-        status = await line.run("status", "hidden", "--json")
+        status = await line.call("status", "hidden", "--json")
     # Prompt, failure text, summary of the request, details, what is parked, what was said to the operator.
     hidden = (NO_CREDIT, "no credit left", "asked by Odoo", "make the image", "Image request", "correlation", "seed")
     assert [text for text in hidden if text.encode() in held] == []
@@ -115,7 +126,7 @@ async def test_a_command_line_without_the_key_names_it(tmp_path: Path, address: 
     line, client = encrypted(tmp_path, address, key), await client_with(address, key)
     async with dead_letter(line, client, "unreadable"):
         wrong = encrypted(tmp_path, address, other)
-        ran = await wrong.run("status", "unreadable")
+        ran = await wrong.call("status", "unreadable")
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert f"encrypted with the key {ring(key).active}, but encryption.keys has only {ring(other).active}" in ran.err
 
@@ -144,8 +155,8 @@ async def test_rotation_and_what_was_there_before_encryption(tmp_path: Path, add
                 await asyncio.sleep(0.05)
         query = 'WorkflowId IN ("event/rotate-plain", "event/rotate-first")'
         report = await replay_live(late, query)
-        checked = await line.run("keys", "check", "--query", query, "--json")
-        lacking = await encrypted(tmp_path, address, new).run("keys", "check", "--query", query)
+        checked = await line.call("keys", "check", "--query", query, "--json")
+        lacking = await encrypted(tmp_path, address, new).call("keys", "check", "--query", query)
         with pytest.raises(DecryptionError, match="is not set"):
             await before.get_workflow_handle(first.id).query("status")
     assert report.passed
@@ -153,3 +164,16 @@ async def test_rotation_and_what_was_there_before_encryption(tmp_path: Path, add
     ids = {"old": ring(old).active, "new": ring(new).active}
     assert checked.document["executions"] == {ids["new"]: 2, ids["old"]: 1, "(clear text)": 1}
     assert (lacking.code, f"encrypted with {ids['old']}, which encryption.keys lacks" in lacking.err) == (1, True)
+
+
+async def test_a_schedule_needs_an_old_key_no_longer_once_it_was_prepared_again(tmp_path: Path, address: str) -> None:
+    old, new = key_file(tmp_path, "old"), key_file(tmp_path, "new")
+    settings = load_settings(encrypted(tmp_path, address, new).config)
+    plain, early, late = [await client_with(address, *keys) for keys in ((), (old,), (new,))]
+    for client in (plain, early, late):
+        (changed,) = [step.change async for step in prepare_schedules(client, settings)]
+        (again,) = [step.change async for step in prepare_schedules(client, settings)]
+        assert (changed is Change.NONE, again) == (False, Change.NONE)
+    action = (await late.get_schedule_handle(RETENTION_WORKFLOW).describe()).schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert [arg.metadata[KEY_ID].decode() for arg in action.args] == [ring(new).active]

@@ -12,19 +12,19 @@ NOWHERE = "127.0.0.1:9"
 
 async def test_a_new_key_is_only_its_owner_s_and_never_overwritten(tmp_path: Path) -> None:
     line, file = configured(tmp_path), tmp_path / "codec-key"
-    made = await line.run("keys", "new", str(file))
+    made = await line.call("keys", "new", str(file))
     key = file.read_text(encoding="utf-8").strip()
-    again = await line.run("keys", "new", str(file))
+    again = await line.call("keys", "new", str(file))
     assert (made.code, key in made.out, file.stat().st_mode & 0o777) == (0, False, 0o600)
     assert f"the id {ring(f'file:{file}').active}; name it in encryption.keys as file:{file}" in made.out
     assert (again.code, again.err) == (2, f"{file}: File exists\n")
     assert file.read_text(encoding="utf-8").strip() == key
-    assert len((await line.run("keys", "new")).out.strip()) == 44
+    assert len((await line.call("keys", "new")).out.strip()) == 44
 
 
 async def test_the_first_key_encrypts_and_all_decrypt(tmp_path: Path) -> None:
     new, old = key_file(tmp_path, "new"), key_file(tmp_path, "old")
-    listed = (await encrypted(tmp_path, NOWHERE, new, old).run("keys", "list", "--json")).document
+    listed = (await encrypted(tmp_path, NOWHERE, new, old).call("keys", "list", "--json")).document
     assert listed == [
         {"id": ring(new).active, "use": "encrypts and decrypts", "reference": new},
         {"id": ring(old).active, "use": "decrypts", "reference": old},
@@ -41,5 +41,5 @@ async def test_a_key_that_is_none_stops_worker_and_commands_in_one_line(tmp_path
 
 
 async def test_without_keys_nothing_is_encrypted_and_that_is_said(tmp_path: Path) -> None:
-    ran = await configured(tmp_path).run("keys", "list")
+    ran = await configured(tmp_path).call("keys", "list")
     assert (ran.code, ran.err) == (0, "encryption.keys is not set: nothing is encrypted\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from operations.saved_views import VIEWS, link
@@ -30,7 +32,8 @@ WIDE = {"width": 1760, "height": 700}
 async def _take(site: UiSite, page: Page, folder: Path) -> None:
     async def shoot(name: str) -> None:
         await page.wait_for_timeout(500)
-        await page.screenshot(path=folder / f"web-ui-{name}.png")
+        taken = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+        taken.quantize(256, dither=Image.Dither.NONE).save(folder / f"web-ui-{name}.png", optimize=True)
 
     await page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     await set_up(page, site)
