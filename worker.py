@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -16,23 +17,24 @@ from runtime.settings import Settings
 from workflows import WORKFLOWS, sandbox
 
 
-def build_workers(client: Client, settings: Settings, activities: Activities) -> list[Worker]:
+def build_workers(client: Client, settings: Settings, activities: Activities) -> Iterator[Worker]:
     """The worker of the workflows, and one for each queue of activities."""
-    workflows = Worker(
+    yield Worker(
         client,
         task_queue=WORKFLOW_QUEUE,
         workflows=WORKFLOWS,
         activities=[activities.delivery.deliver_callback],
         workflow_runner=sandbox(),
         max_cached_workflows=settings.worker.workflow_cache,
+        max_concurrent_workflow_tasks=settings.worker.workflow_tasks,
         deployment_config=deployment_config(settings.worker),
         # Local activities only: an eager or remote activity here would slip past its own queue's rate limit.
         no_remote_activities=True,
         disable_eager_activity_execution=True,
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
-    others = [
-        Worker(
+    for queue in activities.queues():
+        yield Worker(
             client,
             task_queue=queue.queue,
             activities=queue.activities,
@@ -41,15 +43,12 @@ def build_workers(client: Client, settings: Settings, activities: Activities) ->
             max_heartbeat_throttle_interval=timedelta(seconds=BEAT_S),
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_grace_s),
         )
-        for queue in activities.queues()
-    ]
-    return [workflows, *others]
 
 
 async def run(client: Client, settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then let calls in flight finish within the grace period."""
     activities = await open_activities(client, settings)
-    workers = build_workers(client, settings, activities)
+    workers = list(build_workers(client, settings, activities))
     running, stopping = [asyncio.create_task(worker.run()) for worker in workers], asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)

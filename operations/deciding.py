@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.service import RPCError
 
-from contracts.decisions import NOTHING_TO_DECIDE, Decision, Redrive
+from contracts import names
+from contracts.decisions import NOTHING_TO_DECIDE, Case, Decision, Redrive, refusal
 from contracts.model import Frozen
 from runtime.settings import Settings
 from starter.api import executions
@@ -15,6 +18,11 @@ from starter.api.executions import DecisionRefusedError, RequestError, RequestSt
 
 AT_ONCE = 32
 """Decisions under way at once: without a worker each waits some seconds before it goes by Signal."""
+QUERY_S = 2.0
+"""Seconds a worker has to tell what a decision depends on."""
+_LEFT_ALONE = "left alone, since the decision is not possible for another of them"
+
+_T = TypeVar("_T")
 
 
 class Decided(Frozen):
@@ -29,16 +37,46 @@ class Decided(Frozen):
 
 
 async def decide(
-    client: Client, settings: Settings, request_ids: Iterable[str], route: str | None, decision: Decision
+    client: Client, settings: Settings, request_ids: Sequence[str], route: str | None, decision: Decision
 ) -> list[Decided]:
-    """Take the decision about every request, in their order; raises `TemporalUnreachableError`."""
+    """Take the decision about every request, in their order; raises `TemporalUnreachableError`.
+
+    One that changes requests is held against all of them first: is it impossible for one, nothing is decided.
+    """
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def one(request_id: str) -> Decided:
-        async with slots:
-            return await _decide(client, settings, request_id, route, decision)
+    async def each(work: Callable[[str], Awaitable[_T]]) -> list[_T]:
+        async def one(request_id: str) -> _T:
+            async with slots:
+                return await work(request_id)
 
-    return await asyncio.gather(*(one(request_id) for request_id in request_ids))
+        return await asyncio.gather(*(one(request_id) for request_id in request_ids))
+
+    if len(request_ids) > 1 and _is_checked_first(settings, decision):
+        refusals = await each(lambda request_id: _refusal(client, settings, request_id, route, decision))
+        if any(refusals):
+            told = zip(request_ids, refusals, strict=True)
+            return [Decided(request_id=request_id, problem=reason or _LEFT_ALONE) for request_id, reason in told]
+    return await each(lambda request_id: _decide(client, settings, request_id, route, decision))
+
+
+def _is_checked_first(settings: Settings, decision: Decision) -> bool:
+    # A service that there is not is refused for each alike.
+    return isinstance(decision, Redrive) and decision.pays_anew and decision.service in {None, *settings.services}
+
+
+async def _refusal(
+    client: Client, settings: Settings, request_id: str, route: str | None, decision: Decision
+) -> str | None:
+    """Why the decision is not possible; None too where nothing is to be decided, or no worker tells."""
+    try:
+        state = await find_request(client, settings, request_id, route)
+        async with asyncio.timeout(QUERY_S):
+            handle = client.get_workflow_handle(state.workflow_id, run_id=state.run_id)
+            case: Case = await handle.query(names.CASE, result_type=Case)
+    except (RequestError, TimeoutError, RPCError, WorkflowQueryFailedError):
+        return None
+    return refusal(decision, case.parked, case.request, case.services) if case.parked else None
 
 
 async def _decide(

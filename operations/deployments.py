@@ -121,7 +121,9 @@ async def roll_back(client: Client, name: str) -> str:
     back = now.previous()
     if back is None:
         current = now.current or NO_VERSIONS
-        raise DeploymentError(f"{name}: no version was current before {current}: choose one with set-current")
+        raise DeploymentError(
+            f"{name}: no version was current before {current}: choose one with set-current, or its --unversioned"
+        )
     await set_current(client, name, back)
     return f"everything goes to {back} again, in place of {now.current or NO_VERSIONS}"
 

@@ -12,12 +12,12 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from contracts import search_attributes as attributes
-from contracts.names import ACCOUNT_WORKFLOW, WORKFLOW
+from contracts.names import ACCOUNT_WORKFLOW, DEAD_LETTER_BATCH_WORKFLOW, WORKFLOW
 from contracts.requests import Outcome, Stage
 from contracts.taxonomy import FailureClass
 
-DEV_UI = "http://localhost:8233"
-"""Where Temporal's development server has its Web UI."""
+DEV_UI = "http://127.0.0.1:8233"
+"""Where `orchestrator up` has the Web UI: spelt as it prints it, since browsers keep views by the host's name."""
 _VIEWS_KEY, _COLUMNS_KEY = "saved-workflow-queries", "namespace-workflow-table-columns"
 
 
@@ -59,6 +59,7 @@ VIEWS = (
     View("Delivering", f"{_is(attributes.STAGE.name, Stage.DELIVERING)} AND {_OPEN}", "waiting for Odoo"),
     View("Rejected", _is(attributes.OUTCOME.name, Outcome.REJECTED), "what Odoo has to correct"),
     View("Expired", _is(attributes.OUTCOME.name, Outcome.EXPIRED), "dead letters that nobody decided about in time"),
+    View("Batches", _is("WorkflowType", DEAD_LETTER_BATCH_WORKFLOW), "decisions about many dead letters"),
     View("Accounts", _is("WorkflowType", ACCOUNT_WORKFLOW), "limits and state of each image-service account"),
 )
 """The saved views, in the order of their importance."""

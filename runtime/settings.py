@@ -117,6 +117,9 @@ class WorkerSettings(Section):
     """Callbacks at once, per Odoo and worker."""
     workflow_cache: int = Field(default=2000, ge=10, le=100_000)
     """Workflows kept in memory."""
+    workflow_tasks: int = Field(default=16, ge=2, le=1000)
+    """Workflow tasks at once. One process does one after the other: with many begun, each takes longer than Temporal's
+    10 s and is done again, and a burst, such as a large batch of redrives, stands still."""
     shutdown_grace_s: float = Field(default=200.0, ge=0, le=7200)
     """Seconds that calls in flight get to finish on SIGTERM; longer than any service's timeout_s."""
     metrics_bind: BindAddress | None = None
@@ -129,7 +132,6 @@ class WorkerSettings(Section):
     """Name of the Worker Deployment whose versions the workflows' workers are; goes with `build_id`. Not set = none."""
     build_id: str | None = Field(default=None, pattern=BUILD_ID)
     """Which version of the code this worker is, such as a release or a commit."""
-
 
     @model_validator(mode="after")
     def _version_is_whole(self) -> WorkerSettings:

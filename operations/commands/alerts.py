@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import click
@@ -11,6 +10,7 @@ from contracts.alert_board import Board, ChannelShown
 from contracts.alert_texts import clock, headline
 from contracts.alerts import Ack, Alert
 from operations.alerts import acknowledge, chosen_channels, problems, read_board, try_channels
+from operations.commands.authors import by_option, reason_option
 from operations.console import Context, json_option, print_json, print_table, run, say, warn
 from starter.api.executions import Way
 
@@ -77,24 +77,11 @@ def history(context: Context, *, limit: int, as_json: bool) -> None:
         say(line)
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "operator"
-
-
-def _stated(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not text.strip():
-        raise click.BadParameter("must not be empty")
-    return text[:500] if text else None
-
-
 @alerts.command("ack")
 @click.argument("number", metavar="ALERT", type=click.IntRange(1), required=False)
 @click.option("--all", "is_all", is_flag=True, help="All that are open.")
-@click.option("--by", default=_user, callback=_stated, show_default="your user name", help="Who takes care.")
-@click.option("--reason", callback=_stated, help="What is being done; others read it.")
+@by_option("Who takes care.")
+@reason_option("What is being done; others read it.", required=False)
 @click.pass_obj
 def ack(context: Context, *, number: int | None, is_all: bool, by: str, reason: str | None) -> None:
     """Take care of ALERT: no more messages until it is over."""

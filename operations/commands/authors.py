@@ -9,16 +9,23 @@ from typing import TypeVar
 import click
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_SAID_LIMIT = 500
 
 
 def author_options(command: _Command) -> _Command:
-    """`--by` and `--reason`."""
-    command = click.option("--by", default=_user, callback=_stated, show_default="your user name", help="Who decides.")(
-        command
-    )
-    return click.option("--reason", required=True, callback=_stated, help="Why; is written down with the change.")(
-        command
-    )
+    """`--by` and `--reason`, which must be given."""
+    reason = reason_option("Why; is written down with the change.", required=True)
+    return reason(by_option("Who decides.")(command))
+
+
+def by_option(who: str) -> Callable[[_Command], _Command]:
+    """`--by`, else the name of the user who runs the command."""
+    return click.option("--by", default=_user, callback=_stated, show_default="your user name", help=who)
+
+
+def reason_option(why: str, *, required: bool) -> Callable[[_Command], _Command]:
+    """`--reason`, never empty; None where it may be left out."""
+    return click.option("--reason", required=required, callback=_stated, help=why)
 
 
 def _user() -> str:
@@ -28,7 +35,7 @@ def _user() -> str:
         return "operator"
 
 
-def _stated(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
-    if not text.strip():
+def _stated(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not text.strip():
         raise click.BadParameter("must not be empty")
-    return text[:500]
+    return None if text is None else text[:_SAID_LIMIT]

@@ -40,11 +40,16 @@ class _Answer:
     as_json: bool
     detach: bool
 
+    def check_that_it_can_ask(self, what: str) -> None:
+        """Raises `click.UsageError` where nobody sits there and none has confirmed."""
+        if not self.confirmed and (self.as_json or not sys.stdin.isatty()):
+            raise click.UsageError(f"{what} needs --yes: there is nobody to ask")
+
 
 def _batch_options(command: _Command) -> _Command:
     options = (
         click.option("--all", "everything", is_flag=True, help="All dead letters, where there is no filter."),
-        click.option("--yes", "confirmed", is_flag=True, help="Do not ask before everything is decided."),
+        click.option("--yes", "confirmed", is_flag=True, help="Do not ask where all dead letters are meant."),
         author_options,
         filter_options("--from-service"),
         click.option("--pace", type=float, metavar="R", help="Decisions a second.  [default: 10]"),
@@ -127,7 +132,7 @@ def discard(context: Context, **options: Any) -> None:  # noqa: ANN401 - same
 
 def _run(context: Context, kind: str, options: dict[str, Any]) -> None:
     ids, everything, confirmed = options.pop("ids"), options.pop("everything"), options.pop("confirmed")
-    answer = _Answer(confirmed or not everything, options.pop("as_json"), options["detach"])
+    answer = _Answer(confirmed, options.pop("as_json"), options["detach"])
     batch = {name: value for name in _BATCH_ONLY if (value := options.pop(name, None)) not in (None, False)}
     batch.pop("detach", None)
     filters = chosen(options, ids)
@@ -145,8 +150,16 @@ def _check_choice(filters: LetterFilter, *, everything: bool, answer: _Answer) -
         raise click.UsageError("name request ids, or use --all: not both")
     if filters.chooses_all and not everything:
         raise click.UsageError("name request ids, give a filter, or use --all")
-    if not answer.confirmed and (answer.as_json or not sys.stdin.isatty()):
-        raise click.UsageError("--all needs --yes: there is nobody to ask")
+    if everything:
+        answer.check_that_it_can_ask("--all")
+
+
+def _agreed(order: BatchOrder, total: int, parked: int, answer: _Answer) -> None:
+    """Where a filter leaves nothing out, a person has to say that it is meant; raises `click.UsageError`, `Abort`."""
+    if answer.confirmed or order.chosen.request_ids or total < parked:
+        return
+    answer.check_that_it_can_ask(f"this filter chooses all {total} dead letters and")
+    click.confirm(f"{order.kind.capitalize()} all {total} dead letters?", abort=True, err=True)
 
 
 def make_order(kind: str, filters: LetterFilter, options: dict[str, Any]) -> BatchOrder:
@@ -217,6 +230,6 @@ async def _order(context: Context, order: BatchOrder, answer: _Answer) -> None:
     total = (await find_dead_letters(client, order.chosen, 0)).total
     if not total:
         raise BatchRefusedError(f"no dead letter matches ({order.chosen.words()}): nothing was done")
-    if not answer.confirmed:
-        click.confirm(f"{order.kind.capitalize()} {total} dead letters?", abort=True, err=True)
+    parked = (await client.count_workflows(LetterFilter().query())).count
+    _agreed(order, total, parked, answer)
     await order_batch(client, order)

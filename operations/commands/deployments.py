@@ -35,14 +35,17 @@ def list_deployments(context: Context, *, as_json: bool) -> None:
 
 
 @deployments.command("set-current")
-@click.argument("build_id")
+@click.argument("build_id", required=False)
+@click.option("--unversioned", is_flag=True, help="Workers without a version, in place of BUILD_ID.")
 @click.option("--unpolled", is_flag=True, help="Even where none of its workers runs yet.")
 @click.pass_obj
-def set_current(context: Context, *, build_id: str, unpolled: bool) -> None:
+def set_current(context: Context, *, build_id: str | None, unversioned: bool, unpolled: bool) -> None:
     """Send every workflow task to the workers of BUILD_ID. Open requests move over with their next step."""
+    if bool(build_id) == unversioned:
+        raise click.UsageError("name one BUILD_ID, or --unversioned")
     name = _name(context)
     run(_with_client(context, lambda client: versions.set_current(client, name, build_id, unpolled=unpolled)))
-    say(f"{name}: everything goes to {build_id}")
+    say(f"{name}: everything goes to {build_id or versions.NO_VERSIONS}")
 
 
 @deployments.command()

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from operations.doctor.finding import Finding, fail
+from runtime.codec import DecryptionError
 
 _Patient = TypeVar("_Patient")
 _MESSAGE_LIMIT = 300
@@ -39,10 +40,19 @@ async def _examined(check: Check[_Patient], patient: _Patient) -> list[Finding]:
         fact = f"no answer within {check.seconds:g} s"
         return [fail(check.name, fact, "see whether what it asks is overloaded or cut off by a firewall, then repeat")]
     except RPCError as error:
-        fact = f"Temporal refused: {_line(error.message)}"
-        return [fail(check.name, fact, "see what the identity (TEMPORAL_API_KEY, TLS certificate) may do here")]
+        return [_refused(check.name, error)]
+    except DecryptionError as error:
+        return [fail(check.name, _line(str(error)), "add a reference to that key behind the others in encryption.keys")]
     except Exception as error:  # noqa: BLE001 - whatever breaks one check must not hide what the others found
         return [fail(check.name, f"the check broke: {type(error).__name__}: {_line(str(error))}", "report it")]
+
+
+def _refused(name: str, error: RPCError) -> Finding:
+    if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED):
+        remedy = "see what the identity (TEMPORAL_API_KEY, TLS certificate) may do here"
+    else:
+        remedy = "see Temporal's own log: its database may be full, locked or away"
+    return fail(name, f"Temporal refused: {_line(error.message)}", remedy)
 
 
 def _line(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -35,7 +37,8 @@ async def look(settings: Settings) -> list[Finding]:
 
 def unusable_verdict(place: str, problem: str) -> Finding:
     """What it means that the store was tried out and failed so."""
-    remedy = "see that this user may write there, and that the starters and workers share it"
+    full = os.strerror(errno.ENOSPC) in problem
+    remedy = _ROOM if full else "see that this user may write there, and that the starters and workers share it"
     return fail("store", f"{place} cannot be used: {problem}", remedy)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,10 +17,7 @@ from contracts import names
 from contracts.alert_board import Board
 from contracts.alerts import Ack, AlertPolicy, AlertsState, LookOrder, Observation, SendOrder
 from operations.alerts import read_board
-from runtime.temporal import DATA_CONVERTER
 from tests.alerts.looks import OPS, PAGER, letters, policy
-from tests.replay.site import IDENTITY
-from tests.temporal_server import running_server
 from workflows import WORKFLOWS, sandbox
 
 
@@ -90,19 +85,16 @@ SCENARIOS: Mapping[str, Callable[[Scripted], Awaitable[None]]] = MappingProxyTyp
 )
 
 
-async def played(scenario: str) -> WorkflowHistory:
-    """The history of a scenario, on a server of its own."""
-    with tempfile.TemporaryDirectory() as directory:
-        async with running_server(Path(directory)) as address:
-            client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=IDENTITY)
-            script, queue = Scripted(client), names.WORKFLOW_QUEUE
-            handle = await client.start_workflow(
-                names.ALERTS_WORKFLOW, AlertsState(), id=names.ALERTS_WORKFLOW, task_queue=queue
-            )
-            own: list[Callable[..., Any]] = [script.observe, script.send_alert]
-            async with (
-                Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=sandbox()),
-                Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=own),
-            ):
-                await SCENARIOS[scenario](script)
-            return await handle.fetch_history()
+async def played(scenario: str, client: Client) -> WorkflowHistory:
+    """The history of a scenario; there is one watch on a server."""
+    script, queue = Scripted(client), names.WORKFLOW_QUEUE
+    handle = await client.start_workflow(
+        names.ALERTS_WORKFLOW, AlertsState(), id=names.ALERTS_WORKFLOW, task_queue=queue
+    )
+    own: list[Callable[..., Any]] = [script.observe, script.send_alert]
+    async with (
+        Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=sandbox()),
+        Worker(client, task_queue=names.MAINTENANCE_QUEUE, activities=own),
+    ):
+        await SCENARIOS[scenario](script)
+    return await handle.fetch_history()

@@ -122,12 +122,15 @@ async def test_what_is_acknowledged_is_silent_until_it_is_over(hours: Hours) -> 
 
 async def test_a_channel_that_is_deaf_for_hours_hears_it_once(hours: Hours) -> None:
     hours.script.deaf = {"ops"}
-    hours.script.policy = hours.script.policy.model_copy(update={"escalate_s": 0.0, "repeat_s": 0.0})
+    rarely = {"escalate_s": 0.0, "repeat_s": 0.0, "interval_s": 300.0}
+    hours.script.policy = hours.script.policy.model_copy(update=rarely)
     assert await hours.after(10 * HOUR) == []
     (ops, _) = (await hours.board()).channels
     assert (ops.error, ops.waiting) == ("no connection", 1)
     assert ops.failing_since is not None
-    hours.script.deaf, hours.script.dead = set(), 1000
+    hours.script.dead = 1000
+    assert await hours.after(10 * MINUTE) == []
+    hours.script.deaf = set()
     await hours.after(10 * MINUTE)
     assert hours.script.told == [("ops", "opened", 1000, 1)]
     assert (await hours.board()).channels[0].failing_since is None

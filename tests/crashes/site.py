@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -54,14 +55,17 @@ _SETTINGS: dict[str, str] = {
 
 
 class Site:
-    """The stack with its stand-ins, set up so that crashes are noticed and recovered from within seconds."""
+    """The stack with its stand-ins, set up so that crashes are noticed and recovered from within seconds.
 
-    def __init__(self, directory: Path) -> None:
+    `settings` stand in for those that make it so.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self._local = local_stack(
             directory,
             faults=Faults(_IMAGE_FAULTS, _CALLBACK_FAULTS),
             usual_ports=False,
-            settings={variable_name(path): value for path, value in _SETTINGS.items()},
+            settings={variable_name(path): value for path, value in {**_SETTINGS, **settings}.items()},
         )
         self._stack = self._local.stack
         self._settings = load_settings(self._local.config)

@@ -23,6 +23,7 @@ from contracts.errors import FailureClass, make_failure
 from contracts.identity import sha256_hex
 from contracts.requests import DeliverInput, DeliveryReceipt, GeneratedImages, GenerateInput, Generation, StoredImage
 from runtime.blobs import LocalBlobStore
+from runtime.settings import WorkerSettings
 from tests.temporal_server import connected
 from workflows import WORKFLOWS, sandbox
 
@@ -75,7 +76,12 @@ async def at_work(client: Client, directory: Path) -> AsyncIterator[None]:
     queues: list[tuple[str, dict[str, Any]]] = [
         (
             names.WORKFLOW_QUEUE,
-            {"workflows": WORKFLOWS, "activities": [service.deliver_callback], "workflow_runner": sandbox()},
+            {
+                "workflows": WORKFLOWS,
+                "activities": [service.deliver_callback],
+                "workflow_runner": sandbox(),
+                "max_concurrent_workflow_tasks": WorkerSettings().workflow_tasks,
+            },
         ),
         *((names.images_queue(name), {"activities": [service.generate_image]}) for name in SERVICES),
         (names.callbacks_queue("main"), {"activities": [service.deliver_callback]}),

@@ -17,10 +17,10 @@ async def test_what_filters_choose_is_redriven_by_a_batch_that_is_followed_to_it
         ids = await desk.parked(3)
         desk.give("credit")
         options = ("--route", "event", "--reason", "credit was added", "--by", "ann", "--name", "nightly")
-        ran = await desk.line.run("dead-letters", "redrive", *options)
-        again = await desk.line.run("dead-letters", "redrive", *options)
-        listed = await desk.line.run("dead-letters", "batches", "--json")
-        shown = await desk.line.run("dead-letters", "batch", "show", "nightly")
+        ran = await desk.line.run("dead-letters", "redrive", *options, "--yes")
+        again = await desk.line.call("dead-letters", "redrive", *options)
+        listed = await desk.line.call("dead-letters", "batches", "--json")
+        shown = await desk.line.call("dead-letters", "batch", "show", "nightly")
         assert await desk.redrives(ids) == [1, 1, 1]
     assert ran.code == 0, ran.err
     assert "nightly: done" not in ran.err
@@ -34,9 +34,9 @@ async def test_what_filters_choose_is_redriven_by_a_batch_that_is_followed_to_it
 async def test_everything_needs_a_yes_where_nobody_can_be_asked(desk: Desk) -> None:
     async with desk.working():
         ids = await desk.parked(2)
-        bare = await desk.line.run("dead-letters", "discard", "--reason", "r")
-        everything = await desk.line.run("dead-letters", "discard", "--all", "--reason", "r")
-        assert [await desk.line.run("dead-letters", "list", "--json")][0].document["total"] == 2
+        bare = await desk.line.call("dead-letters", "discard", "--reason", "r")
+        everything = await desk.line.call("dead-letters", "discard", "--all", "--reason", "r")
+        assert (await desk.line.call("dead-letters", "list", "--json")).document["total"] == 2
         sure = await desk.line.run("dead-letters", "discard", "--all", "--reason", "r", "--yes", "--json")
         results = [ImageGenerationResult.model_validate(await desk.handle(request_id).result()) for request_id in ids]
     assert bare.code == everything.code == 2
@@ -59,13 +59,44 @@ async def test_an_invalid_edit_is_told_for_each_request_and_changes_nothing(desk
     assert "nothing was decided: the decision is not possible for 2 of 2" in ran.err
 
 
+async def test_an_edit_that_is_impossible_for_one_of_those_named_changes_none(desk: Desk) -> None:
+    async with desk.working():
+        desk.give("credit")
+        (callback,) = await desk.parked(1, mark=NO_ODOO)
+        (desk.line.directory / "credit").unlink()
+        (image,) = await desk.parked(1)
+        ran = await desk.line.call(
+            "dead-letters", "redrive", image, callback, "--edit", "prompt=a cat", "--reason", "r"
+        )
+        assert await desk.redrives([image, callback]) == [0, 0]
+    told = dict(line.split(": ", 1) for line in ran.err.splitlines())
+    assert (ran.code, ran.out) == (1, "")
+    assert told[callback].startswith("only the callback failed")
+    assert told[image] == "left alone, since the decision is not possible for another of them"
+
+
+async def test_a_filter_that_leaves_nothing_out_needs_a_yes_too(desk: Desk) -> None:
+    async with desk.working():
+        ids = await desk.parked(2)
+        order = ("dead-letters", "discard", "--cause", "QuotaExhausted", "--reason", "r", "--detach")
+        unsure = await desk.line.call(*order)
+        kept = await desk.parked(1, route="other")
+        some = await desk.line.call(*order, "--route", "event")
+        results = [ImageGenerationResult.model_validate(await desk.handle(request_id).result()) for request_id in ids]
+        assert (await desk.told(desk.handle(kept[0], "other"))).parked is not None
+    assert (unsure.code, unsure.out) == (2, "")
+    assert "this filter chooses all 2 dead letters and needs --yes: there is nobody to ask" in unsure.err
+    assert (some.code, some.err) == (0, "")
+    assert {result.outcome for result in results} == {"discarded"}
+
+
 async def test_a_name_is_used_once(desk: Desk) -> None:
     async with desk.working():
         await desk.parked(1)
         name = f"once-{uuid.uuid4().hex[:6]}"
-        order = ("dead-letters", "discard", "--route", "event", "--reason", "r", "--name", name, "--detach")
-        first = await desk.line.run(*order)
-        second = await desk.line.run(*order)
+        order = ("dead-letters", "discard", "--route", "event", "--reason", "r", "--name", name, "--detach", "--yes")
+        first = await desk.line.call(*order)
+        second = await desk.line.call(*order)
     assert (first.code, first.err) == (0, "")
     assert "orchestrator dead-letters batch attach" in first.out
     assert second.code == 1
@@ -77,19 +108,19 @@ async def test_a_batch_is_paused_resumed_and_cancelled(desk: Desk) -> None:
         desk.give("credit")
         batch = await desk.order(pace=0.01)
         words = ("--reason", "let me look", "--by", "bob")
-        paused = await desk.line.run("dead-letters", "batch", "pause", batch.name, *words)
-        twice = await desk.line.run("dead-letters", "batch", "pause", batch.name, *words)
+        paused = await desk.line.call("dead-letters", "batch", "pause", batch.name, *words)
+        twice = await desk.line.call("dead-letters", "batch", "pause", batch.name, *words)
         attached = await desk.line.run("dead-letters", "batch", "attach", batch.name)
-        resumed = await desk.line.run("dead-letters", "batch", "resume", batch.name, *words)
-        cancelled = await desk.line.run("dead-letters", "batch", "cancel", batch.name, *words)
+        resumed = await desk.line.call("dead-letters", "batch", "resume", batch.name, *words)
+        cancelled = await desk.line.call("dead-letters", "batch", "cancel", batch.name, *words)
         await batch.result()
-        late = await desk.line.run("dead-letters", "batch", "cancel", batch.name, *words)
+        late = await desk.line.call("dead-letters", "batch", "cancel", batch.name, *words)
     assert [ran.code for ran in (paused, resumed, cancelled)] == [0, 0, 0]
     assert (twice.code, twice.err) == (1, f"{batch.name}: the batch is paused already\n")
     assert attached.code == 1
     assert f"go on with: orchestrator dead-letters batch resume {batch.name}" in attached.err
     assert (late.code, late.err.startswith(f"{batch.name} has ended")) == (1, True)
-    nobody = await desk.line.run("dead-letters", "batch", "show", "nobody")
+    nobody = await desk.line.call("dead-letters", "batch", "show", "nobody")
     assert (nobody.code, nobody.err.startswith("there is no batch nobody")) == (1, True)
 
 
@@ -116,8 +147,8 @@ async def test_without_a_worker_a_batch_waits_and_is_cancelled_by_signal(desk: D
     async with desk.working():
         ids = await desk.parked(2)
     batch = await desk.order()
-    shown = await desk.line.run("dead-letters", "batch", "show", batch.name)
-    cancelled = await desk.line.run("dead-letters", "batch", "cancel", batch.name, "--reason", "a mistake")
+    shown = await desk.line.call("dead-letters", "batch", "show", batch.name)
+    cancelled = await desk.line.call("dead-letters", "batch", "cancel", batch.name, "--reason", "a mistake")
     async with desk.working():
         report = await batch.result()
         assert await desk.redrives(ids) == [0, 0]
@@ -132,9 +163,9 @@ async def test_a_plan_says_what_it_costs_and_how_long_it_takes(desk: Desk) -> No
     desk.line.config.write_text(priced, encoding="utf-8")
     async with desk.working():
         await desk.parked(3)
-        ran = await desk.line.run("dead-letters", "plan", "--cause", "QuotaExhausted", "--canary", "1")
-        document = (await desk.line.run("dead-letters", "plan", "--route", "event", "--json")).document
-    none = await desk.line.run("dead-letters", "plan", "--campaign", "none")
+        ran = await desk.line.call("dead-letters", "plan", "--cause", "QuotaExhausted", "--canary", "1")
+        document = (await desk.line.call("dead-letters", "plan", "--route", "event", "--json")).document
+    none = await desk.line.call("dead-letters", "plan", "--campaign", "none")
     assert ran.code == 0
     for said in ("Redrive of 3 dead letters", "main 3", "QuotaExhausted 3", "about 0.15 USD", "3 at most"):
         assert said in ran.out
@@ -145,8 +176,8 @@ async def test_a_plan_says_what_it_costs_and_how_long_it_takes(desk: Desk) -> No
 async def test_a_dead_letter_is_shown_with_all_that_is_known(desk: Desk) -> None:
     async with desk.working():
         (request_id,) = await desk.parked(1, HOPELESS)
-        ran = await desk.line.run("dead-letters", "show", request_id)
-    without = await desk.line.run("dead-letters", "show", request_id)
+        ran = await desk.line.call("dead-letters", "show", request_id)
+    without = await desk.line.call("dead-letters", "show", request_id)
     for said in (
         "no credit left",
         HOPELESS,
@@ -164,14 +195,15 @@ async def test_a_dead_letter_is_shown_with_all_that_is_known(desk: Desk) -> None
 async def test_an_export_is_json_lines_with_the_context(desk: Desk) -> None:
     async with desk.working():
         ids = await desk.parked(2)
-        printed = await desk.line.run("dead-letters", "export", "--route", "event")
-        written = await desk.line.run("dead-letters", "export", ids[0], "--output", "letters.jsonl")
+        printed = await desk.line.call("dead-letters", "export", "--route", "event")
+        file = desk.line.directory / "letters.jsonl"
+        written = await desk.line.call("dead-letters", "export", ids[0], "--output", str(file))
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert {row["letter"]["request_id"] for row in rows} == set(ids)
     assert {row["request"]["prompt"] for row in rows} == {"a fox"}
     assert all(row["failure"]["failure"] == "QuotaExhausted" and row["log"] and row["tried"] for row in rows)
-    assert written.out == "letters.jsonl: 1 dead letters\n"
-    (line,) = (desk.line.directory / "letters.jsonl").read_text(encoding="utf-8").splitlines()
+    assert written.out == f"{file}: 1 dead letters\n"
+    (line,) = file.read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["letter"]["request_id"] == ids[0]
 
 
@@ -183,12 +215,12 @@ async def test_filters_by_step_and_age(desk: Desk) -> None:
         await desk.parked(1)
 
         async def total(*options: str) -> int:
-            number: int = (await desk.line.run("dead-letters", "list", "--json", *options)).document["total"]
+            number: int = (await desk.line.call("dead-letters", "list", "--json", *options)).document["total"]
             return number
 
         asked = (("--step", "deliver"), ("--older-than", "1h"), ("--newer-than", "1h"), ("--user", "9"), (callback,))
-        assert await asyncio.gather(*(total(*one) for one in asked)) == [1, 0, 2, 0, 1]
-    wrong = await desk.line.run("dead-letters", "list", "--older-than", "soon")
+        assert [await total(*one) for one in asked] == [1, 0, 2, 0, 1]
+    wrong = await desk.line.call("dead-letters", "list", "--older-than", "soon")
     assert (wrong.code, "is no duration: write it as 30m, 2h or 3d" in wrong.err) == (2, True)
 
 
@@ -199,7 +231,7 @@ async def test_a_second_redrive_of_one_request_says_so(desk: Desk) -> None:
         redrive = ("dead-letters", "redrive", request_id, "--reason", "r")
         both = await asyncio.gather(desk.line.run(*redrive), desk.line.run(*redrive))
         await desk.handle(request_id).result()
-        late = await desk.line.run(*redrive)
+        late = await desk.line.call(*redrive)
         assert await desk.redrives([request_id]) == [1]
     said = "".join(ran.out + ran.err for ran in both)
     assert said.count(f"{request_id}: redrive taken") == 1

@@ -115,10 +115,21 @@ async def test_switch_ramp_and_roll_back(line: CommandLine) -> None:
     await new_request_goes_to(client, line, OLD, "back")
     assert f"everything goes to {OLD}" in (await line.call("deployments", "list")).out
 
+    left = await line.call("deployments", "set-current", "--unversioned")
+    assert (left.code, left.out) == (0, f"{NAME}: everything goes to (without version)\n")
+    (listed,) = (await line.call("deployments", "list", "--json")).document
+    assert listed["current"] is None
+
 
 async def test_a_version_that_does_not_run_is_refused_in_one_line(line: CommandLine) -> None:
     refused = await line.call("deployments", "set-current", "9.9.9")
     assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+
+
+@pytest.mark.parametrize("chosen", [(), (OLD, "--unversioned")])
+async def test_one_target_must_be_named(tmp_path: Path, chosen: tuple[str, ...]) -> None:
+    ran = await configured(tmp_path).call("deployments", "set-current", *chosen)
+    assert (ran.code, "name one BUILD_ID, or --unversioned" in ran.err) == (2, True)
 
 
 async def test_without_versions_the_commands_say_so(tmp_path: Path) -> None:

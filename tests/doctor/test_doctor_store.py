@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ async def test_a_store_that_works(tmp_path: Path) -> None:
     found = levels(await store.look(settings_of(tmp_path)))
     assert {found["store"], found["store signing key"]} == {Level.OK}
     assert [file for file in (tmp_path / "images").rglob("*") if file.is_file()] == [], "nothing is left behind"
+
+
+def test_a_full_store_needs_room() -> None:
+    found = store.unusable_verdict("/images", f"[Errno 28] {os.strerror(errno.ENOSPC)}")
+    assert found.remedy is not None
+    assert "retention" in found.remedy
 
 
 async def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ def offline(tmp_path: Path) -> CommandLine:
 
 
 async def test_the_command_tells_one_line_each_and_fails(offline: CommandLine) -> None:
-    ran = await offline.run("doctor", "temporal", "services", "store", "configuration")
+    ran = await offline.call("doctor", "temporal", "services", "store", "configuration")
     assert (ran.code, ran.err) == (1, "")
     *lines, summary = ran.out.splitlines()
     assert [line.split()[0] for line in lines].count("fail") == 3
@@ -66,16 +74,16 @@ async def test_the_command_tells_one_line_each_and_fails(offline: CommandLine) -
 
 
 async def test_the_command_as_one_document(offline: CommandLine) -> None:
-    ran = await offline.run("doctor", "store", "--json")
+    ran = await offline.call("doctor", "store", "--json")
     assert (ran.code, ran.document["healthy"]) == (0, True)
     assert {finding["level"] for finding in ran.document["findings"]} == {"ok"}
 
 
 async def test_warnings_count_where_it_is_asked(offline: CommandLine) -> None:
-    assert (await offline.run("doctor", "clock")).code == 0
-    assert (await offline.run("doctor", "clock", "--strict")).code == 1
+    assert (await offline.call("doctor", "clock")).code == 0
+    assert (await offline.call("doctor", "clock", "--strict")).code == 1
 
 
 async def test_a_check_that_there_is_not(offline: CommandLine) -> None:
-    ran = await offline.run("doctor", "heart")
+    ran = await offline.call("doctor", "heart")
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)

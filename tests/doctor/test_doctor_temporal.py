@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, Schedule, ScheduleUpdate, ScheduleUpdateInput
+from temporalio.service import RPCError, RPCStatusCode
 
 import worker
 from activities.queue_rates import set_queue_rate
@@ -25,6 +26,7 @@ from operations.limits import LimitsShown
 from operations.queue_limits import prepare_limits
 from operations.schedules import ensure_schedules
 from runtime.bootstrap import bootstrap
+from runtime.codec import DecryptionError
 from runtime.settings import Settings
 from runtime.temporal import DATA_CONVERTER
 from tests.doctor.installation import levels, settings_of, the
@@ -158,6 +160,23 @@ async def test_a_check_that_hangs_or_breaks_hides_no_other() -> None:
 
     found = await examine([Check("hangs", hangs, 0.05), Check("breaks", breaks), Check("works", works)], None)
     assert levels(found) == {"hangs": Level.FAIL, "breaks": Level.FAIL, "works": Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (DecryptionError("the key 1a2b is missing"), "encryption.keys"),
+        (RPCError("no", RPCStatusCode.PERMISSION_DENIED, b""), "identity"),
+        (RPCError("shard status unknown", RPCStatusCode.UNAVAILABLE, b""), "Temporal's own log"),
+    ],
+)
+async def test_what_stops_a_check_has_its_own_remedy(error: Exception, remedy: str) -> None:
+    async def stopped(_: None) -> list[Finding]:
+        raise error
+
+    (found,) = await examine([Check("stopped", stopped)], None)
+    assert found.remedy is not None
+    assert (found.level, remedy in found.remedy) == (Level.FAIL, True)
 
 
 def test_a_warning_is_a_problem_only_where_it_is_asked() -> None:

@@ -1,23 +1,18 @@
-"""A Temporal with its Web UI, encrypted requests in it, and the command line of an installation that has the keys."""
+"""Clients and the command line of an installation that has keys, and its codec server."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from temporalio.client import Client
 
 from runtime.codec import KeyRing, new_key
 from runtime.codec_conversion import data_converter
-from runtime.embedded import EmbeddedServer, free_ports
 from runtime.encryption_settings import EncryptionSettings
 from tests.operations.commandline import CommandLine, configured
-from tests.temporal_server import connected
 
 READER, PASSWORD = "operator", "may-read-clear-text"
 """Who may read clear text by the codec server."""
@@ -26,7 +21,7 @@ _CONFIGURATION = """
 keys = {keys}
 [codec_server]
 port = 0
-auth = {{ kind = "basic", user = "{reader}", password = "file:password" }}
+auth = {{ kind = "basic", user = "{reader}", password = "file:{password}" }}
 origins = {origins}
 """
 
@@ -53,8 +48,11 @@ def encrypted(
 ) -> CommandLine:
     """A command line whose configuration names these keys."""
     line = configured(directory, address)
-    (directory / "password").write_text(PASSWORD, encoding="utf-8")
-    more = _CONFIGURATION.format(keys=json.dumps(references), reader=READER, origins=json.dumps(origins))
+    password = directory / "password"
+    password.write_text(PASSWORD, encoding="utf-8")
+    more = _CONFIGURATION.format(
+        keys=json.dumps(references), reader=READER, password=password, origins=json.dumps(origins)
+    )
     line.config.write_text(line.config.read_text(encoding="utf-8") + more, encoding="utf-8")
     return line
 
@@ -72,30 +70,3 @@ async def codec_server(line: CommandLine) -> AsyncIterator[str]:
         if process.returncode is None:
             process.terminate()
         await process.communicate()
-
-
-@dataclass(frozen=True, slots=True)
-class WebUi:
-    """A Temporal server and the address of its Web UI."""
-
-    address: str
-    url: str
-
-
-@asynccontextmanager
-async def web_ui(directory: Path) -> AsyncIterator[WebUi]:
-    """A dev server with its Web UI, which knows of no codec server yet."""
-    port, ui_port = free_ports([0, 0])
-    server = EmbeddedServer(directory, port, ui_port)
-    process = await asyncio.create_subprocess_exec(
-        *server.command(),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, **server.environment()},
-    )
-    try:
-        await connected(server.address)
-        yield WebUi(server.address, f"http://127.0.0.1:{ui_port}")
-    finally:
-        process.kill()
-        await process.wait()

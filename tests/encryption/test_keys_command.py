@@ -34,8 +34,8 @@ async def test_the_first_key_encrypts_and_all_decrypt(tmp_path: Path) -> None:
 async def test_a_key_that_is_none_stops_worker_and_commands_in_one_line(tmp_path: Path) -> None:
     line = encrypted(tmp_path, NOWHERE, key_file(tmp_path, "key"))
     (tmp_path / "key").write_text("not a key", encoding="utf-8")
-    for command in (("worker",), ("codec-server",), ("status", "r-1")):
-        ran = await line.run(*command)
+    for run, command in ((line.run, ("worker",)), (line.run, ("up", "--free-ports")), (line.call, ("status", "r-1"))):
+        ran = await run(*command)
         assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), command
         assert f"the secret file:{tmp_path}/key is no key: it must be 32 bytes in base64" in ran.err
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from contracts.decisions import Redrive
-from contracts.names import REDRIVE
+from contracts.names import REDRIVE, WORKFLOW_QUEUE
 from contracts.requests import Stage
 from runtime.embedded import free_ports
 from tests.crashes.orders import FREE, PAID, Order, orders, until
@@ -63,6 +63,8 @@ async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
         handle = site.stack.client.get_workflow_handle(broken.workflow_id)
         await handle.execute_update(REDRIVE, Redrive(by="test", reason="once more"))
         await site.reaches(Stage.PARKED, broken)
+        # What a bad deploy looks like: a workflow task that this worker cannot do.
+        await site.stack.client.start_workflow("no-such-workflow", id="undeployed", task_queue=WORKFLOW_QUEUE)
         yield Run(site, f"http://127.0.0.1:{port}", [*plain, *unlucky], broken)
 
 
@@ -70,4 +72,9 @@ async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
 async def scrape(run: Run) -> Scrape:
     """The scrape of that run, once both failures were told, and the dead letter was observed after them."""
     await run.observed("orchestrator_time_to_callback_seconds_count", 2, outcome="failure")
+
+    async def task_failed() -> bool:
+        return "temporal_workflow_task_execution_failed_total" in (await run.scrape()).names
+
+    await until(task_failed, "no workflow task failed")
     return await run.observed("orchestrator_dead_letters_open", 1)

@@ -66,11 +66,17 @@ class CommandLine:
         out, err = await process.communicate()
         return Ran(process.returncode or 0, out.decode(), err.decode())
 
-    async def call(self, *arguments: str) -> Ran:
-        """Run one command inside this process, which saves its start: for what a command does, not how it is run."""
+    async def call(self, *arguments: str, **more: str) -> Ran:
+        """Run one command inside this process, which saves its start: for what a command does, not how it is run.
+
+        One at a time, and none that follows a batch: that one minds signals.
+        """
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.setenv("TEMPORAL_ADDRESS", self.address)
+            for name, value in {"TEMPORAL_ADDRESS": self.address, **more}.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.stdin", io.StringIO())
+            patch.chdir(self.directory)
             code = await asyncio.to_thread(execute, ["--config", str(self.config), *arguments])
         return Ran(code, out.getvalue(), err.getvalue())
 

@@ -52,11 +52,11 @@ async def steps(client: Client, settings: Settings, *, rehearse: bool = False) -
 
 async def test_a_new_namespace_is_made_once(online: CommandLine, temporal_client: Client) -> None:
     name = f"new-{uuid4()}"
-    rehearsed = await online.run("bootstrap", "--dry-run", TEMPORAL_NAMESPACE=name)
+    rehearsed = await online.call("bootstrap", "--dry-run", TEMPORAL_NAMESPACE=name)
     client = await in_namespace(temporal_client, name)
     assert await retention_s(client) is None
-    made = await online.run("bootstrap", TEMPORAL_NAMESPACE=name)
-    again = await online.run("bootstrap", TEMPORAL_NAMESPACE=name)
+    made = await online.call("bootstrap", TEMPORAL_NAMESPACE=name)
+    again = await online.call("bootstrap", TEMPORAL_NAMESPACE=name)
     assert (rehearsed.code, made.code, again.code) == (0, 0, 0), (rehearsed.err, made.err, again.err)
     assert all(": would be made" in line for line in rehearsed.out.splitlines())
     assert [line for line in made.out.splitlines() if ": made" not in line] == [UNLIMITED]
@@ -119,7 +119,7 @@ def test_what_is_done_with_a_queue(configured: float | None, live: LiveRate, cha
 async def test_an_attribute_of_the_wrong_type_is_one_line(online: CommandLine, temporal_client: Client) -> None:
     taken = await taken_namespace(temporal_client, {"OdooUser": INT})
     for options in ((), ("--dry-run",)):
-        ran = await online.run("bootstrap", *options, TEMPORAL_NAMESPACE=taken.namespace)
+        ran = await online.call("bootstrap", *options, TEMPORAL_NAMESPACE=taken.namespace)
         assert (ran.code, len(ran.err.splitlines())) == (2, 1)
         assert "has a search attribute OdooUser of type Int, but Keyword is needed" in ran.err
         assert "temporal operator search-attribute remove --name OdooUser" in ran.err
@@ -127,7 +127,7 @@ async def test_an_attribute_of_the_wrong_type_is_one_line(online: CommandLine, t
 
 async def test_a_namespace_without_room_is_one_line(online: CommandLine, temporal_client: Client) -> None:
     taken = await taken_namespace(temporal_client, {f"Theirs{number}": KEYWORD for number in range(3)})
-    ran = await online.run("bootstrap", TEMPORAL_NAMESPACE=taken.namespace)
+    ran = await online.call("bootstrap", TEMPORAL_NAMESPACE=taken.namespace)
     assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert "has no room" in ran.err
     assert "Theirs0, Theirs1, Theirs2" in ran.err
@@ -136,7 +136,7 @@ async def test_a_namespace_without_room_is_one_line(online: CommandLine, tempora
 
 
 async def test_no_temporal_is_one_line(offline: CommandLine) -> None:
-    ran = await offline.run("bootstrap")
+    ran = await offline.call("bootstrap")
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert "start it or set TEMPORAL_ADDRESS" in ran.err
 

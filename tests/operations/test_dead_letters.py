@@ -20,8 +20,8 @@ async def test_what_is_parked_is_listed_and_explained(online: CommandLine, tempo
     async with working(temporal_client, online):
         await parked(temporal_client, online, request_id)
         chosen = ("--service", "main", "--route", "event", "--cause", "quotaexhausted", "--odoo", "acme")
-        listed = await online.run("dead-letters", "list", *chosen)
-        shown = await online.run("dead-letters", "show", request_id)
+        listed = await online.call("dead-letters", "list", *chosen)
+        shown = await online.call("dead-letters", "show", request_id)
     (row,) = [line for line in listed.out.splitlines() if line.startswith(request_id)]
     assert row.split()[1:6] == ["event", "main", "QuotaExhausted", "AI_QUOTA_EXHAUSTED", "generate"]
     assert "QuotaExhausted" in listed.out.splitlines()[-1]
@@ -33,7 +33,7 @@ async def test_what_is_parked_is_listed_and_explained(online: CommandLine, tempo
 async def test_a_filter_leaves_the_others_out(online: CommandLine, temporal_client: Client) -> None:
     async with working(temporal_client, online):
         await parked(temporal_client, online, fresh())
-    ran = await online.run("dead-letters", "list", "--service", "spare", "--json")
+    ran = await online.call("dead-letters", "list", "--service", "spare", "--json")
     assert ran.document == {"dead_letters": [], "total": 0, "counts": {}}
 
 
@@ -42,7 +42,7 @@ async def test_the_limit_bounds_the_rows_and_not_the_counts(online: CommandLine,
         for _ in range(2):
             await parked(temporal_client, online, fresh())
     # Other tests leave dead letters of other causes on the server they share.
-    ran = await online.run("dead-letters", "list", "--cause", "QuotaExhausted", "--limit", "1", "--json")
+    ran = await online.call("dead-letters", "list", "--cause", "QuotaExhausted", "--limit", "1", "--json")
     assert len(ran.document["dead_letters"]) == 1
     assert ran.document["counts"]["QuotaExhausted"] == ran.document["total"] >= 2
 
@@ -52,7 +52,7 @@ async def test_a_redrive_with_an_edit_is_taken_at_once(online: CommandLine, temp
     decision = ("--reason", "credit was added", "--by", "ann", "--edit", "prompt=a fox", "--service", "spare")
     async with working(temporal_client, online):
         handle = await parked(temporal_client, online, request_id)
-        ran = await online.run("dead-letters", "redrive", request_id, *decision)
+        ran = await online.call("dead-letters", "redrive", request_id, *decision)
         result = ImageGenerationResult.model_validate(await handle.result())
         log = (await told(handle)).log
     assert (ran.code, ran.out, ran.err) == (0, f"{request_id}: redrive taken\n", "")
@@ -66,7 +66,7 @@ async def test_without_a_worker_a_decision_goes_by_signal(online: CommandLine, t
     request_id = fresh()
     async with working(temporal_client, online):
         handle = await parked(temporal_client, online, request_id)
-    ran = await online.run("dead-letters", "discard", request_id, "--reason", "not wanted")
+    ran = await online.call("dead-letters", "discard", request_id, "--reason", "not wanted")
     async with working(temporal_client, online):
         result = ImageGenerationResult.model_validate(await handle.result())
     assert ran.code == 0
@@ -80,9 +80,9 @@ async def test_each_refusal_is_one_line(online: CommandLine, temporal_client: Cl
         await parked(temporal_client, online, request_id)
         await (await accepted(temporal_client, online, done, "a fox")).result()
         redrive = ("dead-letters", "redrive", "--reason", "r")
-        several = await online.run(*redrive, request_id, done, unknown, "--service", "x")
-        edited = await online.run(*redrive, request_id, "--edit", "width=wide")
-        shown = await online.run("dead-letters", "show", done)
+        several = await online.call(*redrive, request_id, done, unknown, "--service", "x")
+        edited = await online.call(*redrive, request_id, "--edit", "width=wide")
+        shown = await online.call("dead-letters", "show", done)
     assert (several.code, several.out) == (1, "")
     assert [line.split(": ")[0] for line in several.err.splitlines()] == [request_id, done, unknown]
     assert "There is no image service 'x'; configured: main, spare." in several.err
@@ -95,6 +95,6 @@ async def test_a_terminal_gets_no_control_characters(online: CommandLine, tempor
     request_id = f"\x1b[2J{fresh()}"
     async with working(temporal_client, online):
         await accepted(temporal_client, online, request_id, NO_CREDIT, "other")
-        ran = await online.run("status", request_id)
+        ran = await online.call("status", request_id)
     assert ran.code == 0
     assert "\x1b" not in ran.out

@@ -1,13 +1,9 @@
-"""Scenarios of the workflows beside the requests: each plays one run with self-written activities under the real names.
-
-A new workflow gets its scenarios here, or in a module of its own, and a line in `PLAYS`.
-"""
+"""Scenarios of the scheduled chores: each plays one run with self-written activities under the real names."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -33,9 +29,6 @@ from contracts.retention import SweepOrder, SweepReport
 from contracts.spend import CompactLedgerInput
 from tests.workflows.harness import IMAGES, POLICY
 from workflows import WORKFLOWS, sandbox
-
-Play = Callable[[Client], Awaitable[WorkflowHistory]]
-"""Plays a scenario on a server of its own and returns its history."""
 
 ODOO, SILENT = "main", "silent"
 """An Odoo with something to repair, and one that cannot be asked."""
@@ -94,7 +87,7 @@ def _letter(odoo: str) -> DeliverInput:
 
 
 @asynccontextmanager
-async def working(client: Client) -> AsyncIterator[None]:
+async def _working(client: Client) -> AsyncIterator[None]:
     """Workers for all that is played here."""
     served: Mapping[str, list[Callable[..., Any]]] = {
         names.MAINTENANCE_QUEUE: [sweep, compact, plan, compare, repair],
@@ -109,8 +102,11 @@ async def working(client: Client) -> AsyncIterator[None]:
 
 
 async def _run(client: Client, workflow: str, order: object) -> WorkflowHistory:
-    handle = await client.start_workflow(workflow, order, id=f"{workflow}-{uuid4()}", task_queue=names.WORKFLOW_QUEUE)
-    await handle.result()
+    async with _working(client):
+        handle = await client.start_workflow(
+            workflow, order, id=f"{workflow}-{uuid4()}", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
     return await handle.fetch_history()
 
 
@@ -130,12 +126,3 @@ async def repaired(client: Client) -> WorkflowHistory:
 async def one_of_two_silent(client: Client) -> WorkflowHistory:
     """An Odoo that cannot be asked stops no other."""
     return await _run(client, names.RECONCILIATION_WORKFLOW, ReconcileOrder())
-
-
-PLAYS: Mapping[str, Mapping[str, Play]] = MappingProxyType(
-    {
-        names.RETENTION_WORKFLOW: {"swept": swept, "rehearsed": rehearsed},
-        names.RECONCILIATION_WORKFLOW: {"repaired": repaired, "one_of_two_silent": one_of_two_silent},
-    }
-)
-"""The scenarios of each workflow, by name."""

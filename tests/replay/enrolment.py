@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
 from pathlib import Path
 
 from temporalio import workflow
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 
 from runtime.temporal import DATA_CONVERTER
 from tests.replay.asked import asked_in_each
-from tests.replay.chores import PLAYS, working
-from tests.replay.histories import CHECKOUT, Library
+from tests.replay.histories import CHECKOUT, HistoryFile, Library
+from tests.replay.plays import PLAYS, Play
 from tests.replay.site import IDENTITY
 from tests.temporal_server import running_server
 from workflows import WORKFLOWS
@@ -27,7 +27,7 @@ _RECORD = (
 
 NOT_RECORDED = f"""\
 The workflow {{workflow}} has no recorded history, so no test would tell that a change strands its open runs.
-Write a function per way through it in tests/replay/chores.py, name them in PLAYS, run
+Write a function per way through it, name each in tests/replay/plays.py, run
 {_RECORD}."""
 NOT_APPROVED = f"""\
 What {{workflow}} asks for in {{history}} was never approved. Run
@@ -68,20 +68,34 @@ async def approve() -> None:
             (APPROVED / f"{name}.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
-async def record(version: str) -> list[tuple[Library, str, str]]:
-    """Play the scenarios that no release has; gives library, scenario and content of each, to be checked and kept."""
-    missing = [(name, one) for name, plays in PLAYS.items() for one in Library(workflow=name).missing(plays)]
-    if not missing:
-        return []
+def playable() -> list[str]:
+    """The name of every scenario of a workflow beside the requests: workflow, `/`, scenario."""
+    return [f"{name}/{scenario}" for name, plays in PLAYS.items() for scenario in plays]
+
+
+def missing() -> list[str]:
+    """Those of them that no release has recorded."""
+    found = {name: Library(workflow=name).missing(plays) for name, plays in PLAYS.items()}
+    return [f"{name}/{scenario}" for name, scenarios in found.items() for scenario in scenarios]
+
+
+async def record(chosen: Iterable[str], version: str) -> list[tuple[HistoryFile, WorkflowHistory]]:
+    """Play these scenarios; gives each history and where it belongs, to be checked and kept.
+
+    Raises `HistoryError` where one is recorded already.
+    """
+    split = [one.split("/") for one in chosen]
+    wanted = [(Library(workflow=name), PLAYS[name][scenario], scenario) for name, scenario in split]
+    for library, _, scenario in wanted:
+        library.check_free(library.file(scenario, version))
+    return [(library.file(scenario, version), await _played(play)) for library, play, scenario in wanted]
+
+
+async def _played(play: Play) -> WorkflowHistory:
     with tempfile.TemporaryDirectory() as directory:
         async with running_server(Path(directory)) as address:
             client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=IDENTITY)
-            async with working(client):
-                played = [(name, one, await PLAYS[name][one](client)) for name, one in missing]
-    for name, one, history in played:
-        Library(workflow=name).check_free(Library(workflow=name).file(one, version))
-        assert history.events
-    return [(Library(workflow=name), one, history.to_json() + "\n") for name, one, history in played]
+            return await play(client)
 
 
 def difference(name: str, history: str, before: list[str], now: list[str]) -> str | None:

@@ -1,6 +1,6 @@
 """`scripts/record-histories`: runs scenarios for real and keeps their histories. Each is recorded once, for ever.
 
-Without arguments it records what is missing of every workflow: requests here, the others by tests/replay/enrolment.py.
+Requests are played on one site, all at once; scenarios of the other workflows (tests/replay/plays.py) one by one.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def release() -> str:
 
 
 @click.command()
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...", type=click.Choice(sorted(SCENARIOS)))
-@click.option("--approve", is_flag=True, help="Record nothing: only approve what the workflow asks for today.")
+@click.argument(
+    "scenarios", nargs=-1, metavar="[SCENARIO]...", type=click.Choice([*sorted(SCENARIOS), *enrolment.playable()])
+)
+@click.option("--approve", is_flag=True, help="Record nothing: only approve what the workflows ask for today.")
 def main(*, scenarios: tuple[str, ...], approve: bool) -> None:
     """Record SCENARIOs for the release in pyproject.toml.  [default: those that no release has].
 
@@ -43,42 +45,42 @@ def main(*, scenarios: tuple[str, ...], approve: bool) -> None:
     # The failures are scripted: what is logged of them would only hide one that is not.
     configure_logging(LoggingSettings(level="error"))
     library, version = Library(), release()
-    chosen = () if approve else scenarios or library.missing(SCENARIOS)
+    chosen = () if approve else scenarios or (*library.missing(SCENARIOS), *enrolment.missing())
     try:
-        recorded = len(chosen) + asyncio.run(_work(library, chosen, version, others=not (approve or scenarios)))
+        asyncio.run(_work(library, chosen, version))
     except* HistoryError as errors:
         raise click.ClickException("; ".join(map(str, errors.exceptions))) from None
-    click.echo(f"{recorded} histories recorded, fingerprints approved for release {version}")
+    click.echo(f"{len(chosen)} histories recorded, fingerprints approved for release {version}")
 
 
-async def _work(library: Library, chosen: Sequence[str], version: str, *, others: bool) -> int:
-    for name in chosen:
+async def _work(library: Library, chosen: Sequence[str], version: str) -> None:
+    requests = [name for name in chosen if name in SCENARIOS]
+    for name in requests:
         library.check_free(library.file(name, version))
-    if chosen:
-        await _record(library, chosen, version)
-    played = await enrolment.record(version) if others else []
-    for shelf, name, content in played:
-        check_clean(name, WorkflowHistory.from_json(name, content), {**NEVER_RECORDED, **_OF_THIS_MACHINE})
-        shelf.add(shelf.file(name, version), content)
+    # Kept only when all are good: some of them could not be completed without recording again.
+    played = await enrolment.record([name for name in chosen if name not in SCENARIOS], version)
+    played += [(library.file(name, version), history) for name, history in (await _record(requests)).items()]
+    for file, history in played:
+        check_clean(file.scenario, history, {**NEVER_RECORDED, **_OF_THIS_MACHINE})
+    for file, history in played:
+        Library(workflow=file.path.parent.name).add(file, history.to_json() + "\n")
     await enrolment.approve()
     with tempfile.TemporaryDirectory() as directory:
         async with running_server(Path(directory)) as address:
             approval.write(version, await reenact_all(await connected(address), library.latest()))
-    return len(played)
 
 
-async def _record(library: Library, chosen: Sequence[str], version: str) -> None:
+async def _record(chosen: Sequence[str]) -> dict[str, WorkflowHistory]:
+    """Play scenarios of requests, all at once on one site."""
+    if not chosen:
+        return {}
     with tempfile.TemporaryDirectory() as directory:
         async with (
             running_site(Path(directory), IMAGE_FAULTS, CALLBACK_FAULTS) as site,
             asyncio.TaskGroup() as together,
         ):
             played = {name: together.create_task(_played(site, name)) for name in chosen}
-    # Kept only when all are good: some of them could not be completed without recording again.
-    for name, history in played.items():
-        check_clean(name, history.result(), {**NEVER_RECORDED, **_OF_THIS_MACHINE})
-    for name, history in played.items():
-        library.add(library.file(name, version), history.result().to_json() + "\n")
+    return {name: history.result() for name, history in played.items()}
 
 
 async def _played(site: Site, name: str) -> WorkflowHistory:

@@ -78,6 +78,17 @@ async def test_the_request_is_found_by_its_attributes_and_memo_from_the_start(fr
     assert "a red fox" not in details
 
 
+@pytest.mark.parametrize("user", ["ann@example.com", "Ann", "-7", "\N{ARABIC-INDIC DIGIT SEVEN}"])
+async def test_only_a_number_is_a_user_that_operators_find_by(front: Front, user: str) -> None:
+    body = event(userId=user)
+    await front.post("dialect/event", body)
+    found = await front.workflow("event", str(body["requestId"])).describe()
+    assert found.typed_search_attributes.get(search_attributes.ODOO_USER) is None
+    details = await found.static_details() or ""
+    assert "asked by Odoo database `acme-prod`, a user without a number" in details
+    assert user not in details
+
+
 async def test_a_body_that_fails_its_dialect_is_acknowledged_and_starts_a_workflow_that_says_why(front: Front) -> None:
     body = event(prompt=None, seed="many")
     answer = await front.post("dialect/event", body)

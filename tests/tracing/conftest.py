@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 
 from contracts.decisions import Redrive
 from contracts.names import REDRIVE
@@ -60,9 +62,9 @@ class Traced:
         """The metrics of the worker."""
         return Scrape.of([(await self.site.http.get(f"{self.worker_url}/metrics")).text])
 
-    async def restart_worker(self) -> None:
-        """Kill -9 it; the supervisor starts another one."""
-        supervisor, worker = self.site.stack.supervisor, self.site.stack.worker()
+    async def restart_worker(self, order: Order) -> None:
+        """Kill -9 it; the supervisor starts another one, which has to replay the request."""
+        supervisor, worker, client = self.site.stack.supervisor, self.site.stack.worker(), self.site.stack.client
         killed = supervisor.pid(worker.name)
         os.kill(killed, signal.SIGKILL)
 
@@ -70,6 +72,11 @@ class Traced:
             return supervisor.pid(worker.name) != killed and await worker.ready()
 
         await until(back, "the worker was not started again")
+        # Else Temporal waits ten seconds for the one that is dead.
+        forget = ResetStickyTaskQueueRequest(
+            namespace=client.namespace, execution=WorkflowExecution(workflow_id=order.workflow_id)
+        )
+        await client.workflow_service.reset_sticky_task_queue(forget)
 
     async def redrive(self, order: Order, service: str) -> None:
         """Take a dead letter up again at another service."""

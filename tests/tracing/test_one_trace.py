@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-import pytest
-
 from contracts.requests import Stage
 from operations.replaying import replay_live
 from tests.crashes.orders import FREE, PAID, Order, orders, until
@@ -80,16 +78,21 @@ async def test_an_image_service_sees_traceparent_and_tracestate_but_no_baggage(t
 INVALID = ("nothing", f"00-{'0' * 32}-{ODOO_SPAN}-01", f"ff-{'1' * 32}-{ODOO_SPAN}-01", f"00-{'1' * 31}-{ODOO_SPAN}-01")
 
 
-@pytest.mark.parametrize("sent", [*INVALID, None], ids=[*map(str, range(len(INVALID))), "none"])
-async def test_without_a_valid_traceparent_a_new_trace_begins_here(traced: Traced, sent: str | None) -> None:
-    (order,) = orders(PAID, "a fox", 1)
-    headers = {} if sent is None else {"traceparent": sent, "tracestate": "odoo=1"}
-    assert (await traced.site.post(order, **headers)).is_success
-    await traced.site.reaches(Stage.SETTLED, order)
-    (callback,) = await traced.site.callbacks(order)
-    spans = await traced.spans(callback["traceparent"].split("-")[1], "CompleteWorkflow:image-generation")
-    assert only(spans, "webhook event").parent_id == ""
-    assert {span.state for span in spans} == {""}
+async def test_without_a_valid_traceparent_a_new_trace_begins_here(traced: Traced) -> None:
+    asked = dict(zip(("none", *INVALID), orders(PAID, "a fox", 1 + len(INVALID)), strict=True))
+    for sent, order in asked.items():
+        headers = {} if sent == "none" else {"traceparent": sent, "tracestate": "odoo=1"}
+        assert (await traced.site.post(order, **headers)).is_success
+    await traced.site.reaches(Stage.SETTLED, *asked.values())
+    begun = set()
+    for sent, order in asked.items():
+        (callback,) = await traced.site.callbacks(order)
+        trace_id = callback["traceparent"].split("-")[1]
+        spans = await traced.spans(trace_id, "CompleteWorkflow:image-generation")
+        assert only(spans, "webhook event").parent_id == "", sent
+        assert {span.state for span in spans} == {""}, sent
+        begun.add(trace_id)
+    assert len(begun) == len(asked), "each has a trace of its own"
 
 
 async def test_a_trace_that_odoo_does_not_sample_goes_on_without_spans(traced: Traced) -> None:
@@ -147,7 +150,7 @@ async def test_a_worker_that_is_killed_and_replays_doubles_no_span_and_counts_no
     trace_id = await traced.post(order)
     await traced.site.reaches(Stage.PARKED, order)
     before = await traced.spans(trace_id, "RunActivity:deliver-callback")
-    await traced.restart_worker()
+    await traced.restart_worker(order)
     await traced.redrive(order, service="flux")
     spans = await traced.spans(trace_id, "CompleteWorkflow:image-generation")
     run = only(spans, "RunWorkflow:image-generation")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,7 +28,8 @@ from contracts.requests import (
     Stage,
     StoredImage,
 )
-from operations.saved_views import VIEWS, Sought, link, query_for, set_up_script
+from operations.saved_views import DEV_UI, VIEWS, Sought, link, query_for, set_up_script
+from runtime.embedded import EmbeddedServer
 from tests.operations.commandline import CommandLine, configured
 from tests.workflows.harness import Doubles, bench, failed, parked
 from workflows.details import render
@@ -57,6 +60,12 @@ def said(**status: Any) -> str:
 def dead(step: str, failure: Failure) -> str:
     why = Parked.model_validate({"parking": 1, "step": step, "failure": failure, "since": SINCE})
     return said(stage=Stage.PARKED, parked=why)
+
+
+def test_a_user_who_is_no_number_is_not_named() -> None:
+    asked = ORDER.model_copy(update={"request": ImageRequest(prompt="a fox", user_id="ann@example.com")})
+    text = render(asked, Status(request_id="one", stage=Stage.GENERATING, service="flux", generation=1))
+    assert ("a user without a number" in text, "ann" in text) == (True, False)
 
 
 def test_a_request_at_work_says_where_its_attempts_stand() -> None:
@@ -176,6 +185,17 @@ def test_a_link_carries_its_query_whole() -> None:
     assert parse_qs(parts.query) == {"query": ['Stage = "parked" AND x = "&"'], "savedQuery": ["mine"]}
 
 
+def test_links_lead_to_the_address_at_which_the_views_are_set_up(tmp_path: Path) -> None:
+    assert EmbeddedServer(tmp_path, 7233, 8233).ui_url == DEV_UI
+
+
+def test_the_page_on_the_web_ui_names_every_view_with_its_query() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web-ui.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (.+) \| `(.+)` \|$", page.partition("## Saved views")[2], re.MULTILINE)[: len(VIEWS)] == [
+        (view.name, view.query) for view in VIEWS
+    ]
+
+
 def test_the_script_can_be_a_bookmark() -> None:
     script = set_up_script("it's")
     assert script.startswith("javascript:")
@@ -190,9 +210,9 @@ def line(tmp_path: Any) -> CommandLine:
 
 
 async def test_the_command_prints_links(line: CommandLine) -> None:
-    ran = await line.run("web-ui", "--user", "7", "--older-than", "2h", "--url", "http://ui", "--json")
+    ran = await line.call("web-ui", "--user", "7", "--older-than", "2h", "--url", "http://ui", "--json")
     (view,) = ran.document["views"]
     assert view["query"].startswith('OdooUser = "7" AND StartTime < "')
     assert view["url"].startswith("http://ui/namespaces/default/workflows?query=OdooUser%20%3D%20%227%22")
-    wrong = await line.run("web-ui", "--older-than", "soon")
+    wrong = await line.call("web-ui", "--older-than", "soon")
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)

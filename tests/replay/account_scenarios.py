@@ -1,22 +1,15 @@
-"""Records histories of `image-account`: `python -P -m tests.replay.account_recording`. Each once, for ever."""
+"""Scenarios of `image-account`, whose histories are recorded."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from temporalio.client import Client, WorkflowHistory
 
 from contracts import names
 from contracts.accounts import CLAIM_PROBE, RESERVE, Acquire, Limits, Reserve
-from runtime.temporal import DATA_CONVERTER
-from tests.replay.histories import Library
-from tests.replay.recording import NEVER_RECORDED, check_clean, release
-from tests.replay.site import IDENTITY
-from tests.temporal_server import running_server
 from tests.workflows.accounts_at_work import AccountSite, accounts_at_work
 
 Scenario = Callable[[AccountSite], Awaitable[None]]
@@ -83,27 +76,9 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 )
 
 
-async def record() -> list[str]:
-    """Record the scenarios that no release has; returns their names."""
-    library, version = Library(workflow=names.ACCOUNT_WORKFLOW), release()
-    chosen = library.missing(SCENARIOS)
-    with tempfile.TemporaryDirectory() as directory:
-        async with running_server(Path(directory)) as address:
-            client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=IDENTITY)
-            async with accounts_at_work(client):
-                played = await asyncio.gather(*(_played(client, name) for name in chosen))
-    for name, history in zip(chosen, played, strict=True):
-        check_clean(name, history, NEVER_RECORDED)
-    for name, history in zip(chosen, played, strict=True):
-        library.add(library.file(name, version), history.to_json() + "\n")
-    return chosen
-
-
-async def _played(client: Client, name: str) -> WorkflowHistory:
-    account = AccountSite(client, name.replace("_", "-"))
-    await SCENARIOS[name](account)
+async def played(scenario: str, client: Client) -> WorkflowHistory:
+    """The history of a scenario."""
+    account = AccountSite(client, scenario.replace("_", "-"))
+    async with accounts_at_work(client):
+        await SCENARIOS[scenario](account)
     return await account.handle.fetch_history()
-
-
-if __name__ == "__main__":
-    asyncio.run(record())

@@ -1,8 +1,7 @@
-"""Records histories of `dead-letter-batch`: `python -P -m tests.dead_letters.batch_recording`. Each once, for ever."""
+"""Scenarios of `dead-letter-batch`, whose histories are recorded."""
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -10,17 +9,11 @@ from types import MappingProxyType
 
 from temporalio.client import Client, WorkflowHistory
 
-from contracts import names
 from contracts.dead_letter_batches import CANCEL, PAUSE, RESUME
 from contracts.dead_letter_orders import BatchCommand
-from runtime.temporal import DATA_CONVERTER
 from tests.dead_letters.desk import Batch, Desk
 from tests.dead_letters.desk_worker import HOPELESS
 from tests.operations.commandline import configured
-from tests.replay.histories import Library
-from tests.replay.recording import NEVER_RECORDED, check_clean, release
-from tests.replay.site import IDENTITY
-from tests.temporal_server import running_server
 
 COMMAND = BatchCommand(by="ada", reason="look first")
 
@@ -95,36 +88,12 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 )
 
 
-async def record() -> list[str]:
-    """Record the scenarios that no release has; returns their names."""
-    library, version = Library(workflow=names.DEAD_LETTER_BATCH_WORKFLOW), release()
-    chosen = library.missing(SCENARIOS)
+async def played(scenario: str, client: Client) -> WorkflowHistory:
+    """The history of a scenario; each takes all that is parked."""
+    address = client.service_client.config.target_host
     with tempfile.TemporaryDirectory() as directory:
-        async with running_server(Path(directory)) as address:
-            client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=IDENTITY)
-            # One after the other: each takes all that is parked.
-            played = [await _played(client, address, name, Path(directory) / name) for name in chosen]
-    for name, history in zip(chosen, played, strict=True):
-        check_clean(name, history, NEVER_RECORDED)
-    for name, history in zip(chosen, played, strict=True):
-        library.add(library.file(name, version), history.to_json() + "\n")
-    return chosen
-
-
-def _desk(client: Client, address: str, directory: Path) -> Desk:
-    directory.mkdir()
-    return Desk(client, address, configured(directory, address))
-
-
-async def _played(client: Client, address: str, name: str, directory: Path) -> WorkflowHistory:
-    desk = _desk(client, address, directory)
-    async with desk.working():
-        batch = await SCENARIOS[name](desk)
-        await batch.result()
-        history = await batch.handle.fetch_history()
-    await desk.clear()
-    return history
-
-
-if __name__ == "__main__":
-    asyncio.run(record())
+        desk = Desk(client, address, configured(Path(directory), address))
+        async with desk.working():
+            batch = await SCENARIOS[scenario](desk)
+            await batch.result()
+            return await batch.handle.fetch_history()
