@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import structlog
 from temporalio import activity
@@ -13,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.account_desk import PATIENCE_S, UNREACHED
 from activities.alert_observation import Watch
 from contracts import names
+from contracts.alert_conditions import conditions
 from contracts.alert_texts import WebUi, message
 from contracts.alerts import AlertsState, LookOrder, Observation, SendOrder
 from runtime.alert_channels import AlertNotSentError, send
@@ -30,9 +32,26 @@ class AlertActivities:
         self._client = client
 
     @activity.defn(name=names.OBSERVE)
-    async def observe(self, _order: LookOrder) -> Observation:
-        """Look once; raises `RPCError`."""
-        return await Watch(self._client, self._settings).look()
+    async def observe(self, order: LookOrder) -> Observation:
+        """Look, and again at each interval while nothing is wrong and calm lasts; raises `RPCError`."""
+        watch = Watch(self._client, self._settings)
+        calm_until = time.monotonic() + order.calm_s
+        while True:
+            activity.heartbeat()
+            seen = await watch.look()
+            if conditions(seen, ()) or not await self._calm(calm_until):
+                return seen
+
+    async def _calm(self, until: float) -> bool:
+        """Wait for the next look; False where that is the workflow's, or the next worker's."""
+        interval_s = self._settings.alerts.interval_s
+        if time.monotonic() + interval_s > until:
+            return False
+        try:
+            await asyncio.wait_for(activity.wait_for_worker_shutdown(), interval_s)
+        except TimeoutError:
+            return True
+        return False
 
     @activity.defn(name=names.SEND_ALERT)
     async def send_alert(self, order: SendOrder) -> None:

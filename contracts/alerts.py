@@ -94,7 +94,7 @@ class OdooFacts(Frozen):
 
 
 class LevelFacts(Frozen):
-    """How fast requests that came within the window were completed. Those that are late and still open count as slow."""
+    """How fast requests that came within the window were completed; open ones that are late count as slow."""
 
     due_fast: int
     """Completed, or open for longer than the fast limit."""
@@ -154,7 +154,10 @@ class AlertPolicy(Frozen):
 
 
 class LookOrder(Frozen):
-    """The input of `observe`: nothing, the worker's settings say it all."""
+    """The input of `observe`; the worker's settings say the rest."""
+
+    calm_s: float = 0.0
+    """Seconds that the look may go on for as long as nothing is wrong: a history has better things to hold."""
 
 
 class Observation(Frozen):

@@ -23,6 +23,7 @@ from workflows.chores import Chores
 EVENT_LIMIT = 4000
 """Events after which a run hands on to the next."""
 LOOK_LIMIT = timedelta(seconds=60)
+"""For one look."""
 SEND_LIMIT = timedelta(minutes=6)
 """For one try of one message: longer than the longest `timeout_s` of a channel."""
 _ONCE = RetryPolicy(maximum_attempts=1)
@@ -75,11 +76,12 @@ class AlertsWorkflow:
         try:
             seen: Observation = await workflow.execute_activity(
                 names.OBSERVE,
-                LookOrder(),
+                LookOrder(calm_s=self._calm_s()),
                 result_type=Observation,
                 task_queue=names.MAINTENANCE_QUEUE,
-                start_to_close_timeout=LOOK_LIMIT,
-                schedule_to_close_timeout=LOOK_LIMIT,
+                start_to_close_timeout=LOOK_LIMIT + timedelta(seconds=TOLD_EVERY_S),
+                schedule_to_close_timeout=LOOK_LIMIT + timedelta(seconds=TOLD_EVERY_S),
+                heartbeat_timeout=LOOK_LIMIT + timedelta(seconds=self._interval_s()),
                 retry_policy=_ONCE,
                 summary="look whether anything is wrong",
             )
@@ -87,8 +89,15 @@ class AlertsWorkflow:
             self._trouble = _reason(error)
         else:
             self._take(seen, workflow.time())
-        policy = self._state.policy or AlertPolicy()
-        self._look_at = workflow.time() + policy.interval_s
+        self._look_at = workflow.time() + self._interval_s()
+
+    def _interval_s(self) -> float:
+        return (self._state.policy or AlertPolicy()).interval_s
+
+    def _calm_s(self) -> float:
+        """How long a look may stay silent: while nobody waits for a message, and the memo is young enough."""
+        waiting = any(channel.pending for channel in self._state.channels)
+        return 0.0 if self._state.policy is None or self._state.alerts or waiting else TOLD_EVERY_S
 
     def _take(self, seen: Observation, now: float) -> None:
         known = {alert.number for alert in self._state.alerts}

@@ -57,5 +57,7 @@ async def _wait(job: JobInput, bell: Doorbell) -> JobFinished:
             if not await bell.cuts_short(waiting):
                 return await waiting
         except BaseException:
+            # Not waited for, as histories have it; an end that nobody asks for would be logged as a lost error.
+            waiting.add_done_callback(lambda task: task.cancelled() or task.exception())
             waiting.cancel()
             raise

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.account_desk import signal_account
@@ -18,7 +19,7 @@ from activities.alerts import AlertActivities, ensure_alerts
 from activities.attempts import AttemptFailedError, run_attempt
 from contracts import names
 from contracts.accounts import REPORT, CallReport, Limits
-from contracts.alerts import Kind, LevelFacts
+from contracts.alerts import Kind, LevelFacts, LookOrder
 from contracts.decisions import Discard, Redrive
 from contracts.errors import FailureClass, make_failure
 from contracts.requests import DeliverInput, DeliveryReceipt
@@ -243,3 +244,21 @@ async def test_the_watch_ends_when_no_channel_is_configured_any_more(line: Comma
     ran = await line.call("alerts", "list")
     assert (ran.code, ran.out) == (0, "no alert is open\n")
     assert "the workflow alerts does not run: start a worker" in ran.err
+
+
+async def test_a_calm_look_goes_on_until_something_is_wrong_or_the_worker_stops(line: CommandLine) -> None:
+    client = await connected(line.address)
+    activities = AlertActivities(soon(line), client)
+    calm, stopped, troubled = ActivityEnvironment(), ActivityEnvironment(), ActivityEnvironment()
+    looks: list[object] = []
+    calm.on_heartbeat = lambda *details: looks.append(details)
+    await calm.run(activities.observe, LookOrder(calm_s=2.5))
+    assert len(looks) > 1
+    stopped.worker_shutdown()
+    async with asyncio.timeout(30):
+        await stopped.run(activities.observe, LookOrder(calm_s=3600.0))
+    async with working(client, line):
+        await dead_letters(client, line, 1)
+        async with asyncio.timeout(30):
+            seen = await troubled.run(activities.observe, LookOrder(calm_s=3600.0))
+    assert [group.count for group in seen.dead_letters] == [1]
