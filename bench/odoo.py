@@ -18,7 +18,9 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+# In place of this directory, whose modules are named as others are: limits, site.
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
 from PIL import Image

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runtime.configuration_errors import explain
 from runtime.alert_channels import channel_problems
+from runtime.configuration_errors import explain
 from runtime.environment import environment_problems, environment_tree, n8n_tree, setting_variables
 from runtime.secrets import SecretMissingError, is_reference, resolve
 from runtime.settings import Settings, StoreSettings

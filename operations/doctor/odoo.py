@@ -29,7 +29,9 @@ async def look(settings: Settings) -> list[Finding]:
 async def _look_at(settings: Settings, name: str, odoo: OdooSettings) -> list[Finding]:
     client = new_client(keepalive=False)
     try:
-        callbacks = [callback_verdict(name, path, await _asked(client, odoo, path)) for path in paths(settings, name)]
+        asked = [callback_verdict(name, path, await _asked(client, odoo, path)) for path in paths(settings, name)]
+        # An Odoo that is down is down for each path alike: that is one finding.
+        callbacks = list(dict.fromkeys(asked))
         return callbacks if odoo.rpc is None else [*callbacks, await _logged_in(settings, name, client)]
     finally:
         await client.aclose()

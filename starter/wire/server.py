@@ -39,9 +39,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises `ListenError`, and `TemporalUnreachableError` where Temporal's own configuration cannot be used.
     """
-    client = await connect(
-        encryption=settings.encryption, lazy=True, rpc_budget_s=settings.starter.start_deadline_s
-    )
+    client = await connect(encryption=settings.encryption, lazy=True, rpc_budget_s=settings.starter.start_deadline_s)
     app = create_app(settings, client, open_store(settings.store))
     limits = connection_limits(settings.starter)
     async with listening(app, settings.starter.host, settings.starter.port, limits) as url:

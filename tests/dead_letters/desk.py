@@ -24,7 +24,7 @@ from starter.intake.submission import submission
 from tests.dead_letters.desk_worker import at_work
 from tests.operations.commandline import CommandLine
 
-PATIENCE_S = 45
+PATIENCE_S = 90
 
 
 @dataclass

@@ -36,15 +36,15 @@ async def test_a_hundred_are_redriven_once_by_two_operators_at_the_same_time(des
 
 async def test_a_worker_that_is_killed_amid_a_batch_loses_and_doubles_nothing(desk: Desk) -> None:
     async with desk.working():
-        ids = await desk.parked(24)
+        ids = await desk.parked(16)
     desk.give("credit")
     worker = (sys.executable, "-P", "-m", "tests.dead_letters.desk_worker", desk.address, str(desk.line.directory))
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     first = await asyncio.create_subprocess_exec(*worker, env=environment)
     second = None
     try:
-        batch = await desk.order(pace=4)
-        await batch.until(lambda report: 0 < report.decided < 24)
+        batch = await desk.order(pace=2)
+        await batch.until(lambda report: 0 < report.decided < 16)
         first.send_signal(signal.SIGKILL)
         await first.wait()
         second = await asyncio.create_subprocess_exec(*worker, env=environment)
@@ -55,7 +55,7 @@ async def test_a_worker_that_is_killed_amid_a_batch_loses_and_doubles_nothing(de
             if process is not None and process.returncode is None:
                 process.kill()
                 await process.wait()
-    assert (report.counts.taken, report.counts.succeeded, report.counts.void) == (24, 24, 0)
+    assert (report.counts.taken, report.counts.succeeded, report.counts.void) == (16, 16, 0)
     assert set(redrives) == {1}
 
 

@@ -56,7 +56,10 @@ async def test_what_an_odoo_answers(server: ScriptedServer, tmp_path: Path, stat
 
 
 async def test_an_odoo_that_is_not_there(tmp_path: Path) -> None:
-    found = the(await odoo.look(settings_of(tmp_path)), "odoo main")
+    known = settings_of(tmp_path).routes["event"]
+    other = known.model_copy(update={"callback": known.callback.model_copy(update={"path": "/other"})})
+    routes = {"event": known, "other": other}
+    found = the(await odoo.look(settings_of(tmp_path).model_copy(update={"routes": routes})), "odoo main")
     assert (found.level, "odoos.main.base_url" in found.remedy) == (Level.FAIL, True)
 
 
