@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from temporalio.client import Client
@@ -18,8 +19,13 @@ async def test_the_worker_of_the_workflows_begins_no_more_tasks_than_it_is_told(
 ) -> None:
     settings = Settings(worker=WorkerSettings(workflow_tasks=2, workflow_cache=10))
     activities = Activities(settings, LocalBlobStore(tmp_path), temporal_client)
-    workflows, *others = build_workers(temporal_client, settings, activities)
+    async with AsyncExitStack() as stack:
+        # Run, and so ended: one that was only built keeps its place with the client, and others could not work there.
+        workers = [
+            await stack.enter_async_context(built) for built in build_workers(temporal_client, settings, activities)
+        ]
     await activities.aclose()
+    workflows, *others = workers
     assert workflows.task_queue == names.WORKFLOW_QUEUE
     told = workflows.config()
     assert (told["max_concurrent_workflow_tasks"], told["max_cached_workflows"]) == (2, 10)
