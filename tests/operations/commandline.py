@@ -9,9 +9,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -21,6 +22,20 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SECRET = "made-up-webhook-secret"
 NOWHERE = "127.0.0.1:9"
 """Where no Temporal is."""
+
+
+_IN_COMMAND: ContextVar[bool] = ContextVar("in_command", default=False)
+
+
+class _OfTheCommand(io.StringIO):
+    """Keeps what the command writes; what workers of the test log in this process meanwhile goes its own way."""
+
+    def __init__(self, others: TextIO) -> None:
+        super().__init__()
+        self._others = others
+
+    def write(self, text: str) -> int:
+        return super().write(text) if _IN_COMMAND.get() else self._others.write(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +86,15 @@ class CommandLine:
 
         One at a time, and none that follows a batch: that one minds signals.
         """
-        out, err = io.StringIO(), io.StringIO()
+        out, err = _OfTheCommand(sys.stdout), _OfTheCommand(sys.stderr)
+        inside = _IN_COMMAND.set(True)
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             for name, value in {"TEMPORAL_ADDRESS": self.address, **more}.items():
                 patch.setenv(name, value)
             patch.setattr("sys.stdin", io.StringIO())
             patch.chdir(self.directory)
             code = await asyncio.to_thread(execute, ["--config", str(self.config), *arguments])
+        _IN_COMMAND.reset(inside)
         return Ran(code, out.getvalue(), err.getvalue())
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
