@@ -188,8 +188,7 @@ class Watch:
 
 
 def _and(query: str, key: SearchAttributeKey[str], value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{query} AND {key.name} = "{escaped}"'
+    return f"{query} AND {attributes.equals(key.name, value)}"
 
 
 def _moment(epoch_s: float) -> str:

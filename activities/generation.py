@@ -16,12 +16,12 @@ from activities.attempts import AttemptFailedError, EarlierAttemptError, run_att
 from activities.directory import ServiceDirectory, service_call
 from activities.ledger import Ledger
 from activities.records import Marker, Records
-from activities.services.base import UNPAID, Accepted, Call, Completed, ServiceError
+from activities.services.base import Accepted, Call, Completed, ServiceError
 from activities.storing import Storing
 from activities.unbroken import beside, left_alone, unbroken
 from activities.wire import told_when_sent
 from contracts import names
-from contracts.errors import Failure, FailureClass, Retry, make_failure
+from contracts.errors import UNPAID, Failure, FailureClass, Retry, make_failure
 from contracts.requests import GenerateInput, Generation, JobReference
 from contracts.spend import SpendState
 

@@ -54,7 +54,7 @@ def _dead_letter(group: DeadLetterGroup) -> Condition:
     where = "".join(f" {what}: {name}." for what, name in places if name)
     terms = ((attributes.CAUSE, group.cause), (attributes.SERVICE, group.service))
     chosen = [*terms, (attributes.ODOO_DATABASE, group.database)]
-    query = " AND ".join([PARKED, *(f'{key.name} = "{value}"' for key, value in chosen if value)])
+    query = " AND ".join([PARKED, *(attributes.equals(key.name, value) for key, value in chosen if value)])
     options = (("--cause", group.cause), ("--service", group.service), ("--odoo", group.database))
     return Condition(
         kind=Kind.DEAD_LETTER,
@@ -131,7 +131,7 @@ def _odoo(odoo: OdooFacts, policy: AlertPolicy) -> Iterator[Condition]:
         since=since,
         what=what,
         remedy=remedy,
-        query=f'{_DELIVERING} AND {attributes.ODOO_DATABASE.name} = "{odoo.database}"',
+        query=f"{_DELIVERING} AND {attributes.equals(attributes.ODOO_DATABASE.name, odoo.database)}",
         command="orchestrator limits show",
     )
 

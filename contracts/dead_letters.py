@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
-from temporalio.common import SearchAttributeKey
 
 from contracts import search_attributes as attributes
 from contracts.decisions import Decision, Redrive, Step
+from contracts.errors import UNPAID
 from contracts.failure_rules import RULES
 from contracts.model import Frozen
 from contracts.names import WORKFLOW
@@ -78,10 +78,10 @@ class LetterFilter(Frozen):
             (attributes.ODOO_USER, self.user),
             (attributes.CAMPAIGN, self.campaign),
         )
-        terms = [f"WorkflowType = {_quoted(WORKFLOW)}", 'ExecutionStatus = "Running"']
-        terms += [_equals(key, value) for key, value in wanted if value is not None]
+        terms = [attributes.equals("WorkflowType", WORKFLOW), 'ExecutionStatus = "Running"']
+        terms += [attributes.equals(key.name, attributes.keyword(value)) for key, value in wanted if value is not None]
         if self.request_ids:
-            named = ", ".join(_quoted(attributes.keyword(request_id)) for request_id in self.request_ids)
+            named = ", ".join(attributes.quoted(attributes.keyword(request_id)) for request_id in self.request_ids)
             terms.append(f"{attributes.REQUEST_ID.name} IN ({named})")
         if self.parked_before is not None:
             # Nothing is parked before it has started.
@@ -114,21 +114,9 @@ def may_pay(letter: DeadLetter, decision: Decision) -> bool:
     return decision.pays_anew or letter.failure in NOT_PAID
 
 
-NOT_PAID = frozenset(
-    {
-        FailureClass.CONNECT_FAILED,
-        FailureClass.PROVIDER_OVERLOADED,
-        FailureClass.PROVIDER_INTERNAL,
-        FailureClass.RATE_LIMITED,
-        FailureClass.CONCURRENCY_LIMITED,
-        FailureClass.QUOTA_EXHAUSTED,
-        FailureClass.AUTHENTICATION_FAILED,
-        FailureClass.PERMISSION_DENIED,
-        FailureClass.MODEL_NOT_FOUND,
-        FailureClass.INTERNAL,
-    }
-)
-"""Causes after which a plain redrive calls the service; after an internal failure it may."""
+NOT_PAID = UNPAID - {FailureClass.INVALID_REQUEST, FailureClass.CONTENT_REJECTED} | {FailureClass.INTERNAL}
+"""Dead letters after which a plain redrive calls the service; after an internal failure it may."""
+
 NEEDS_A_CHANGE = frozenset(
     {
         FailureClass.OUTCOME_UNKNOWN,
@@ -151,12 +139,3 @@ def fails_again(letters: Iterable[DeadLetter], decision: Decision) -> int:
 def remedy(letter: DeadLetter) -> str:
     """What to do, in one sentence."""
     return RULES[letter.failure].remedy if letter.failure else "Read its page in the Temporal Web UI, then decide."
-
-
-def _equals(key: SearchAttributeKey[str], value: str) -> str:
-    return f"{key.name} = {_quoted(attributes.keyword(value))}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

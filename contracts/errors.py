@@ -23,6 +23,24 @@ MESSAGE_LIMIT = 500
 """Characters of a failure's own message, and of each detail, that are kept: far below any payload limit."""
 
 
+UNPAID = frozenset(
+    {
+        FailureClass.INVALID_REQUEST,
+        FailureClass.CONTENT_REJECTED,
+        FailureClass.CONNECT_FAILED,
+        FailureClass.PROVIDER_OVERLOADED,
+        FailureClass.PROVIDER_INTERNAL,
+        FailureClass.RATE_LIMITED,
+        FailureClass.CONCURRENCY_LIMITED,
+        FailureClass.QUOTA_EXHAUSTED,
+        FailureClass.AUTHENTICATION_FAILED,
+        FailureClass.PERMISSION_DENIED,
+        FailureClass.MODEL_NOT_FOUND,
+    }
+)
+"""Failures of a submit that prove that nothing was made: the next attempt may call again."""
+
+
 class Failure(Frozen):
     """One failure, ready to be stored, shown and told."""
 

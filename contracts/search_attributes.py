@@ -24,3 +24,15 @@ KEYWORD_LIMIT = 255
 def keyword(value: str) -> str:
     """The value as it fits a Keyword attribute: cut to `KEYWORD_LIMIT` characters."""
     return value[:KEYWORD_LIMIT]
+
+
+def quoted(value: str) -> str:
+    """The value as a string of Temporal's list filter."""
+    # Of the characters that a person types, only these end or escape a string there.
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def equals(name: str, value: str) -> str:
+    """A term of Temporal's list filter: the attribute of that name has that value."""
+    return f"{name} = {quoted(value)}"

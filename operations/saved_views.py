@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from contracts import search_attributes as attributes
 from contracts.names import ACCOUNT_WORKFLOW, DEAD_LETTER_BATCH_WORKFLOW, WORKFLOW
 from contracts.requests import Outcome, Stage
+from contracts.search_attributes import equals
 from contracts.taxonomy import FailureClass
 
 DEV_UI = "http://127.0.0.1:8233"
@@ -31,15 +32,9 @@ class View:
     """What is in it, for people."""
 
 
-def _is(name: str, value: str) -> str:
-    # Of the characters that a person types, only these end or escape a string in Temporal's list filter.
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{name} = "{escaped}"'
-
-
-_REQUESTS = _is("WorkflowType", WORKFLOW)
-_OPEN = _is("ExecutionStatus", "Running")
-_PARKED = _is(attributes.STAGE.name, Stage.PARKED)
+_REQUESTS = equals("WorkflowType", WORKFLOW)
+_OPEN = equals("ExecutionStatus", "Running")
+_PARKED = equals(attributes.STAGE.name, Stage.PARKED)
 
 VIEWS = (
     View("Requests", _REQUESTS, "every request, the newest first"),
@@ -52,15 +47,27 @@ VIEWS = (
     ),
     View(
         "Dead letters: perhaps paid",
-        f"{_PARKED} AND {_is(attributes.CAUSE.name, FailureClass.OUTCOME_UNKNOWN)}",
+        f"{_PARKED} AND {equals(attributes.CAUSE.name, FailureClass.OUTCOME_UNKNOWN)}",
         "the service may have made and charged an image that nobody has",
     ),
-    View("Generating", f"{_is(attributes.STAGE.name, Stage.GENERATING)} AND {_OPEN}", "waiting for an image service"),
-    View("Delivering", f"{_is(attributes.STAGE.name, Stage.DELIVERING)} AND {_OPEN}", "waiting for Odoo"),
-    View("Rejected", _is(attributes.OUTCOME.name, Outcome.REJECTED), "what Odoo has to correct"),
-    View("Expired", _is(attributes.OUTCOME.name, Outcome.EXPIRED), "dead letters that nobody decided about in time"),
-    View("Batches", _is("WorkflowType", DEAD_LETTER_BATCH_WORKFLOW), "decisions about many dead letters"),
-    View("Accounts", _is("WorkflowType", ACCOUNT_WORKFLOW), "limits and state of each image-service account"),
+    View(
+        "Generating",
+        f"{equals(attributes.STAGE.name, Stage.GENERATING)} AND {_OPEN}",
+        "waiting for an image service",
+    ),
+    View("Delivering", f"{equals(attributes.STAGE.name, Stage.DELIVERING)} AND {_OPEN}", "waiting for Odoo"),
+    View("Rejected", equals(attributes.OUTCOME.name, Outcome.REJECTED), "what Odoo has to correct"),
+    View(
+        "Expired",
+        equals(attributes.OUTCOME.name, Outcome.EXPIRED),
+        "dead letters that nobody decided about in time",
+    ),
+    View("Batches", equals("WorkflowType", DEAD_LETTER_BATCH_WORKFLOW), "decisions about many dead letters"),
+    View(
+        "Accounts",
+        equals("WorkflowType", ACCOUNT_WORKFLOW),
+        "limits and state of each image-service account",
+    ),
 )
 """The saved views, in the order of their importance."""
 
@@ -110,7 +117,7 @@ def query_for(sought: Sought) -> str:
         (attributes.STAGE, sought.stage),
         (attributes.FAILURE_CODE, sought.code),
     )
-    terms = [_is(key.name, attributes.keyword(value)) for key, value in values if value is not None]
+    terms = [equals(key.name, attributes.keyword(value)) for key, value in values if value is not None]
     if sought.started_before is not None:
         terms.append(f'StartTime < "{sought.started_before:%Y-%m-%dT%H:%M:%SZ}"')
     return " AND ".join(terms)

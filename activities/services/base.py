@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from activities.attempts import AttemptFailedError
-from contracts.errors import FailureClass
 from contracts.model import Frozen
 from contracts.requests import Cost, ImageRequest, JobReference
 
@@ -71,24 +70,6 @@ class Pending:
 
 class ServiceError(AttemptFailedError):
     """A call to an image service failed."""
-
-
-UNPAID = frozenset(
-    {
-        FailureClass.INVALID_REQUEST,
-        FailureClass.CONTENT_REJECTED,
-        FailureClass.CONNECT_FAILED,
-        FailureClass.PROVIDER_OVERLOADED,
-        FailureClass.PROVIDER_INTERNAL,
-        FailureClass.RATE_LIMITED,
-        FailureClass.CONCURRENCY_LIMITED,
-        FailureClass.QUOTA_EXHAUSTED,
-        FailureClass.AUTHENTICATION_FAILED,
-        FailureClass.PERMISSION_DENIED,
-        FailureClass.MODEL_NOT_FOUND,
-    }
-)
-"""Failures of a submit that prove that nothing was made: the next attempt may call again."""
 
 
 class ImageService(Protocol):

@@ -93,8 +93,10 @@ class CommandLine:
                 patch.setenv(name, value)
             patch.setattr("sys.stdin", io.StringIO())
             patch.chdir(self.directory)
-            code = await asyncio.to_thread(execute, ["--config", str(self.config), *arguments])
-        _IN_COMMAND.reset(inside)
+            try:
+                code = await asyncio.to_thread(execute, ["--config", str(self.config), *arguments])
+            finally:
+                _IN_COMMAND.reset(inside)
         return Ran(code, out.getvalue(), err.getvalue())
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:

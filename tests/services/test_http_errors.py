@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from activities.services.base import UNPAID
 from activities.services.http_errors import Reply, read_exception, read_refusal
 from activities.services.refusals import Phase
-from contracts.errors import MESSAGE_LIMIT, FailureClass
+from contracts.errors import MESSAGE_LIMIT, UNPAID, FailureClass
 from contracts.errors import FailureClass as Class
 
 NOW = 1_800_000_000.0
