@@ -15,6 +15,7 @@ from temporalio.api.workflowservice.v1 import (
     SetWorkerDeploymentRampingVersionRequest,
 )
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 NO_VERSIONS = "(without version)"
 """Stands for workers that have no version."""
@@ -64,15 +65,28 @@ class Deployment:
         return max(((when, build) for when, build in left if build != self.current), default=(None, None))[1]
 
 
-async def deployments(client: Client) -> list[Deployment]:
-    """Every Worker Deployment of the namespace."""
-    request, names = ListWorkerDeploymentsRequest(namespace=client.namespace), list[str]()
+async def deployments(client: Client, ours: str | None) -> list[Deployment]:
+    """Every Worker Deployment of the namespace, by name. Raises `RPCError`.
+
+    `ours` is asked for by its name: Temporal lists from visibility, which lacks a deployment at times.
+    """
+    request, names = ListWorkerDeploymentsRequest(namespace=client.namespace), {ours} if ours else set[str]()
     while True:
         page = await client.workflow_service.list_worker_deployments(request)
-        names += [one.name for one in page.worker_deployments]
+        names |= {one.name for one in page.worker_deployments}
         if not page.next_page_token:
-            return [await deployment(client, name) for name in names]
+            found = [await _deployment_if_any(client, name) for name in sorted(names)]
+            return [one for one in found if one]
         request.next_page_token = page.next_page_token
+
+
+async def _deployment_if_any(client: Client, name: str) -> Deployment | None:
+    try:
+        return await deployment(client, name)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
 
 
 async def deployment(client: Client, name: str) -> Deployment:

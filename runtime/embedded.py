@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 from contracts import search_attributes
 
@@ -22,6 +23,10 @@ _DYNAMIC_CONFIG = (
     "frontend.namespaceRPS=10000",
     "frontend.namespaceCount=10000",
 )
+
+_LISTENING = range(20_000, 32_768)
+"""Below the ports that Linux, macOS and Windows give to outgoing connections, which could take one before we do."""
+_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +82,24 @@ def binary() -> Path:
 
 
 def free_ports(wanted: Sequence[int]) -> list[int]:
-    """For each wanted port that port on loopback if it is free now, else (and for 0) another free one; no two alike."""
+    """For each wanted port that port on loopback if it is free now, else (and for 0) another free one; no two alike.
+
+    Raises `OSError` where there is none.
+    """
     with ExitStack() as probes:
         return [_probe(probes, port) for port in wanted]
 
 
 def _probe(probes: ExitStack, wanted: int) -> int:
-    probe = probes.enter_context(socket.socket())
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind(("127.0.0.1", wanted))
-    except OSError:
-        probe.bind(("127.0.0.1", 0))
-    port: int = probe.getsockname()[1]
-    return port
+    chance = SystemRandom()
+    others = chance.sample(_LISTENING, k=_TRIES)
+    for port in (wanted, *others) if wanted else others:
+        probe = probes.enter_context(socket.socket())
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            # Two may be bound to one port, but only one may listen on it.
+            probe.listen(1)
+            return port
+    message = f"no free port on loopback between {_LISTENING.start} and {_LISTENING.stop}"
+    raise OSError(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -18,23 +19,52 @@ DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if sys.platform == "linux"
 """Before a command: it ends with the tests, even with tests that are killed."""
 
 
+START_S = 30
+"""A server that is not there by then hangs: it starts within a second otherwise."""
+TRIES = 3
+
+
 @asynccontextmanager
 async def running_server(directory: Path, port: int | None = None) -> AsyncIterator[str]:
-    """A dev server with our search attributes, its data in `directory`; gives its address."""
-    server = EmbeddedServer(directory, port or free_ports([0])[0], None)
-    process = await asyncio.create_subprocess_exec(
-        *DIES_WITH_PARENT,
-        *server.command(),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, **server.environment()},
-    )
-    try:
-        await connected(server.address)
-        yield server.address
-    finally:
-        process.kill()
-        await process.wait()
+    """A dev server with our search attributes, its data and its log in `directory`; gives its address.
+
+    Without `port` it gets a free one, and another one where somebody else was quicker to take it.
+    """
+    log = directory / "temporal.log"
+    for _ in range(TRIES if port is None else 1):
+        server = EmbeddedServer(directory, port or free_ports([0])[0], None)
+        process = await _spawned(server, log)
+        try:
+            if await _answers(server, process):
+                yield server.address
+                return
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    message = f"the Temporal server did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+    raise RuntimeError(message)
+
+
+async def _spawned(server: EmbeddedServer, log: Path) -> asyncio.subprocess.Process:
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *DIES_WITH_PARENT,
+            *server.command(),
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **server.environment()},
+        )
+
+
+async def _answers(server: EmbeddedServer, process: asyncio.subprocess.Process) -> bool:
+    """Whether it came up: it may end at once, or another program may hold its port and never answer."""
+    first = {asyncio.create_task(connected(server.address)), asyncio.create_task(process.wait())}
+    done, late = await asyncio.wait(first, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    return bool(done) and process.returncode is None
 
 
 async def connected(address: str) -> Client:

@@ -23,7 +23,8 @@ def deployments() -> None:
 @click.pass_obj
 def list_deployments(context: Context, *, as_json: bool) -> None:
     """List the versions and where workflow tasks go. A version that is drained may be stopped."""
-    found = run(_with_client(context, versions.deployments))
+    ours = context.settings().worker.deployment_name
+    found = run(_with_client(context, lambda client: versions.deployments(client, ours)))
     if as_json:
         print_json([asdict(one) for one in found])
     elif not found:

@@ -7,7 +7,6 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from structlog.testing import capture_logs
 from temporalio import activity
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.client import ActivityFailureError, ActivityHandle, Client
@@ -22,6 +21,7 @@ from contracts.requests import GenerateInput, Generation
 from tests.activities.desk import Desk, generate_input, refused
 from tests.activities.doubles import INLINE, PICTURE
 from tests.activities.series import failure_of
+from tests.own_logs import own_logs
 
 
 def asking(heartbeat_s: float) -> GenerateInput:
@@ -127,10 +127,11 @@ async def test_a_call_that_fails_after_it_was_given_up_is_told_in_a_line(desk: D
 
     desk.service.submits = [late_failure]
     environment = ActivityEnvironment()
-    attempt = asyncio.create_task(environment.run(desk.activities.generate_image, asking(heartbeat_s=30)))
-    await called(desk)
-    environment.cancel(ActivityCancellationDetails(not_found=True))
-    release.set()
-    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
-        await attempt
+    with own_logs() as logs:
+        attempt = asyncio.create_task(environment.run(desk.activities.generate_image, asking(heartbeat_s=30)))
+        await called(desk)
+        environment.cancel(ActivityCancellationDetails(not_found=True))
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
     assert [(line["event"], line["reason"]) for line in logs] == [("abandoned_work_failed", "no answer at all")]

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from temporalio.api.workflowservice.v1 import ListWorkerDeploymentsRequest, ListWorkerDeploymentsResponse
 from temporalio.client import Client
 
+from operations.deployments import deployments
 from tests.operations.commandline import CommandLine, configured
 from tests.operations.requests_at_work import accepted
 from tests.temporal_server import connected, running_server
@@ -119,6 +121,19 @@ async def test_switch_ramp_and_roll_back(line: CommandLine) -> None:
     assert (left.code, left.out) == (0, f"{NAME}: everything goes to (without version)\n")
     (listed,) = (await line.call("deployments", "list", "--json")).document
     assert listed["current"] is None
+
+
+async def test_ours_is_listed_even_while_visibility_lacks_it(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connected(line.address)
+
+    async def lacks_it(_request: ListWorkerDeploymentsRequest) -> ListWorkerDeploymentsResponse:
+        return ListWorkerDeploymentsResponse()
+
+    monkeypatch.setattr(client.workflow_service, "list_worker_deployments", lacks_it)
+    assert [one.name for one in await deployments(client, NAME)] == [NAME]
+    assert await deployments(client, None) == await deployments(client, "no-such") == []
 
 
 async def test_a_version_that_does_not_run_is_refused_in_one_line(line: CommandLine) -> None:

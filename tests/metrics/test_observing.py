@@ -6,13 +6,12 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
-from structlog.testing import capture_logs
-
 from operations.demo.configuration import write_configuration
 from operations.stack import StandIns
 from runtime.configuration import load_settings
 from runtime.metrics_observer import observing
 from runtime.settings import Settings
+from tests.own_logs import own_logs
 from tests.temporal_server import unconnected
 
 
@@ -23,7 +22,7 @@ def settings_with(tmp_path: Path, worker: dict[str, object]) -> Settings:
 
 async def test_what_cannot_be_read_is_told_once_for_each_part(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, {"metrics_bind": "127.0.0.1:9464", "metrics_interval_s": 1})
-    with capture_logs() as logs:
+    with own_logs() as logs:
         async with observing(await unconnected(), settings):
             while len({str(line["part"]) for line in logs}) < 9:
                 await asyncio.sleep(0.05)
@@ -35,7 +34,7 @@ async def test_what_cannot_be_read_is_told_once_for_each_part(tmp_path: Path) ->
 
 
 async def test_without_an_endpoint_nobody_looks(tmp_path: Path) -> None:
-    with capture_logs() as logs:
+    with own_logs() as logs:
         async with observing(await unconnected(), settings_with(tmp_path, {})):
             await asyncio.sleep(0)
     assert logs == []

@@ -23,12 +23,6 @@ SECRET = "made-up-callback-secret-0123456789"
 EVENT = "/api/ai/events"
 
 
-async def _sent(site: Site) -> Json:
-    """A request that Odoo has sent to somebody who never answers."""
-    await site.faults({"match": "[never]", "kind": "hang", "times": 0})
-    return await site.wait_for(await site.ask(mark="[never]"), state="sent")
-
-
 def _completed(key: str) -> Json:
     content = picture()
     return {
@@ -47,7 +41,7 @@ async def _call(site: Site, body: Json) -> httpx.Response:
 
 
 async def test_sixteen_equal_callbacks_at_once_make_one_image(site: Site) -> None:
-    request = await _sent(site)
+    (request,) = await _waiting(site.odoo, 1)
     body = _completed(request["request_key"])
     answers = await asyncio.gather(*(_call(site, body) for _ in range(AT_ONCE)))
     assert [answer.status_code for answer in answers] == [200] * AT_ONCE
@@ -94,7 +88,7 @@ async def test_worker_processes_share_the_limit_and_make_one_image(odoos: Odoos)
 
 
 async def test_other_content_after_completion_is_a_conflict(site: Site) -> None:
-    request = await _sent(site)
+    (request,) = await _waiting(site.odoo, 1)
     body = _completed(request["request_key"])
     assert (await _call(site, body)).status_code == 200
     failed = {"requestId": request["request_key"], "correlationId": "x", "status": "failed", "errorCode": "X"}

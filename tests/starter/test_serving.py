@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from starter.wire.server import ListenError, listening, serve
+from tests.own_logs import own_logs
 from tests.starter.front import JSON, Front, event, make_settings
 
 
@@ -77,7 +78,7 @@ async def test_logs_name_the_request_and_never_its_content_or_path(front: Front)
 async def test_it_starts_says_where_and_ends_when_told(tmp_path: Path) -> None:
     stop = asyncio.Event()
     settings = make_settings(tmp_path, starter={"port": 0})
-    with capture_logs() as logs:
+    with own_logs() as logs:
         running = asyncio.create_task(serve(settings, stop))
         await until(lambda: "starter_ready" in events(logs))
         url = next(log["url"] for log in logs if log["event"] == "starter_ready")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.embedded import free_ports
+
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def test_a_wanted_port_is_given_where_it_is_free() -> None:
+    (port,) = free_ports([0])
+    assert free_ports([port]) == [port]
+
+
+def test_a_wanted_port_that_is_taken_becomes_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        (port,) = free_ports([somebody.getsockname()[1]])
+        assert port != somebody.getsockname()[1]
+
+
+def test_no_two_are_alike() -> None:
+    (port,) = free_ports([0])
+    ports = free_ports([port, port, 0, 0, port])
+    assert (ports[0], len(set(ports))) == (port, 5)
+
+
+@pytest.mark.parametrize("_again", range(20))
+def test_no_outgoing_connection_can_take_one_before_its_program_listens(_again: int) -> None:
+    lowest = int(OUTGOING.read_text(encoding="ascii").split()[0]) if sys.platform == "linux" else 49_152
+    assert free_ports([0])[0] < lowest
