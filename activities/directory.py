@@ -31,7 +31,7 @@ class Doorbell:
     @classmethod
     def of(cls, settings: Settings) -> Doorbell:
         """The starter's."""
-        return cls(settings.starter.public_base_url, settings.store.signing_key)
+        return cls(settings.starter.public_base_url, settings.store.signs_with)
 
     def url(self, call: GenerateInput) -> str | None:
         """The address for that call's service, or None: a doorbell is no reason not to call."""

@@ -29,7 +29,7 @@ class OutgoingImages:
 
     async def url(self, image: StoredImage, expires_at: int) -> str:
         """A URL that is valid until `expires_at` (epoch seconds); raises `AttemptFailedError` without a key."""
-        key = self._settings.store.signing_key
+        key = self._settings.store.signs_with
         if key is None:
             message = "store.signing_key is not set, but this delivery carries image URLs: set it, then redrive"
             raise AttemptFailedError(make_failure(FailureClass.CALLBACK_REFUSED, message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from runtime.alert_channels import channel_problems
 from runtime.configuration_errors import explain
 from runtime.environment import environment_problems, environment_tree, n8n_tree, setting_variables
-from runtime.secrets import SecretMissingError, is_reference, resolve
+from runtime.secrets import SecretMissingError, is_reference, references, resolve
 from runtime.settings import Settings, StoreSettings
 
 CONFIG_VARIABLE = "ORCHESTRATOR_CONFIG"
@@ -124,15 +125,13 @@ def _missing(where: str, reference: str) -> Iterator[str]:
 
 
 def _signing_key(store: StoreSettings) -> Iterator[str]:
-    try:
-        key = resolve(store.signing_key) if store.signing_key else None
-    except SecretMissingError:
-        return  # told by missing_secrets
-    if key is not None and len(key) < SHORTEST_SIGNING_KEY:
-        yield (
-            f"store.signing_key: the key at {store.signing_key} has fewer than {SHORTEST_SIGNING_KEY} characters;"
-            " make one with: openssl rand -hex 32"
-        )
+    for reference in references(store.signing_key or ()):
+        with contextlib.suppress(SecretMissingError):  # told by missing_secrets
+            if len(resolve(reference)) < SHORTEST_SIGNING_KEY:
+                yield (
+                    f"store.signing_key: the key at {reference} has fewer than {SHORTEST_SIGNING_KEY} characters;"
+                    " make one with: openssl rand -hex 32"
+                )
 
 
 def _store_path(store: StoreSettings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -33,14 +34,13 @@ def ring_url(base_url: str, service: str, ring: Ring, key: str) -> str:
     return base_url + PATH.format(service=service, token=payload + _signature(service, payload, key))
 
 
-def read_ring(service: str, token: str, key: str) -> Ring | None:
-    """What a token says, or None where it is not ours. Compares in constant time."""
+def read_ring(service: str, token: str, keys: Sequence[str]) -> Ring | None:
+    """What a token says, or None where none of our keys made it. Compares in constant time."""
     payload, signature = token[:-_SIGNATURE_LENGTH], token[-_SIGNATURE_LENGTH:]
     if len(token) > _TOKEN_LIMIT or not token.isascii():
         return None
-    if not hmac.compare_digest(_signature(service, payload, key), signature):
-        return None
-    return _read(payload)
+    ours = any(hmac.compare_digest(_signature(service, payload, key), signature) for key in keys)
+    return _read(payload) if ours else None
 
 
 def _read(payload: str) -> Ring | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from contracts.retention import needed_s
-from runtime.secrets import SecretRef
+from runtime.secrets import SecretRef, SecretRefs, references
 from runtime.settings_values import HttpUrl, Section
 
 if TYPE_CHECKING:
@@ -64,8 +64,15 @@ class StoreSettings(Section):
     """s3: seconds for one request, upload of the largest image included; reads and writes are tried three times."""
     retention_s: float | None = Field(default=None, gt=0, le=10 * 365 * 86_400)
     """Seconds images are kept. Not set = the longest park_s + callback.retry.deadline_s + url_ttl_s, and two days."""
-    signing_key: SecretRef | None = None
-    """Reference to the key that signs image URLs (at least 16 characters); needed as soon as images travel as URLs."""
+    signing_key: SecretRefs | None = None
+    """Reference to the key that signs image URLs (at least 16 characters); needed as soon as images travel as URLs. In
+    a list the first signs, and what any of them signed is valid.
+    """
+
+    @property
+    def signs_with(self) -> SecretRef | None:
+        """The reference to the key that signs."""
+        return references(self.signing_key)[0] if self.signing_key else None
 
     @property
     def place(self) -> str:

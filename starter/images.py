@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
 import structlog
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from runtime.blobs import BlobStore, image_key
 from runtime.image_urls import is_valid
-from runtime.secrets import SecretMissingError, resolve
+from runtime.secrets import SecretMissingError, resolve_any
 from runtime.settings import Settings
 from starter.wire import n8n_answers
 
@@ -24,16 +25,16 @@ class SignedImages:
     """`GET /images/{sha256}?expires=...&signature=...`."""
 
     def __init__(self, settings: Settings, blobs: BlobStore) -> None:
-        self._signing_key = settings.store.signing_key
+        self._signing_keys = settings.store.signing_key
         self._blobs = blobs
 
     async def answer(self, request: Request) -> Response:
         """The image, 403 without a valid signature, 404 where the store does not hold it."""
         digest = request.path_params["digest"]
-        if self._signing_key is None or not _DIGEST.fullmatch(digest):
+        if self._signing_keys is None or not _DIGEST.fullmatch(digest):
             return n8n_answers.error_answer(404, "There is no such image.")
         try:
-            remaining_s = _remaining_s(request, digest, resolve(self._signing_key))
+            remaining_s = _remaining_s(request, digest, resolve_any(self._signing_keys))
         except SecretMissingError as error:
             _log.error("secret_missing", reason=str(error))
             return n8n_answers.error_answer(503, "Images cannot be served now.")
@@ -52,10 +53,10 @@ def media_type(data: bytes) -> str:
     return next((name for magic, name in _MAGIC if data.startswith(magic)), "application/octet-stream")
 
 
-def _remaining_s(request: Request, digest: str, key: str) -> int | None:
+def _remaining_s(request: Request, digest: str, keys: Sequence[str]) -> int | None:
     expires, signature = request.query_params.get("expires", ""), request.query_params.get("signature", "")
     now = time.time()
-    return int(int(expires) - now) if is_valid(digest, expires, signature, key=key, now=now) else None
+    return int(int(expires) - now) if is_valid(digest, expires, signature, keys=keys, now=now) else None
 
 
 def _image(data: bytes, digest: str, remaining_s: int) -> Response:

@@ -22,7 +22,7 @@ from temporalio.service import RPCError
 from contracts import names
 from contracts.provider_webhooks import FAL_KEYS_URL, BadSignatureError, fal_keys, verify
 from runtime.ring_urls import PATH, Ring, read_ring
-from runtime.secrets import SecretMissingError, resolve
+from runtime.secrets import SecretMissingError, resolve, resolve_any
 from runtime.settings import ServiceSettings, Settings
 from runtime.temporal import TemporalUnreachableError
 from starter.intake.temporal_calls import served_within
@@ -91,7 +91,7 @@ class ProviderWebhooks:
 
     def __init__(self, settings: Settings, client: Client, fal: PublishedKeys | None = None) -> None:
         self._services = settings.services
-        self._signing_key = settings.store.signing_key
+        self._signing_keys = settings.store.signing_key
         self._retry_after_s = settings.starter.retry_after_s
         self._client = client
         self._fal = fal or PublishedKeys(FAL_KEYS_URL)
@@ -125,9 +125,9 @@ class ProviderWebhooks:
 
     def _ring(self, name: str, token: str) -> Ring | None:
         service = self._services.get(name)
-        if service is None or not service.webhook or self._signing_key is None:
+        if service is None or not service.webhook or self._signing_keys is None:
             return None
-        return read_ring(name, token, resolve(self._signing_key))
+        return read_ring(name, token, resolve_any(self._signing_keys))
 
     async def _verify(self, service: ServiceSettings, headers: dict[str, str], body: bytes) -> None:
         if service.kind != "fal":

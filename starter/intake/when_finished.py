@@ -106,7 +106,7 @@ class WhenFinished:
         return [image for image in images if image] if all(images) else None
 
     async def _image(self, image: StoredImage, url_ttl_s: int | None) -> DeliveredImage | None:
-        key = self._settings.store.signing_key
+        key = self._settings.store.signs_with
         if url_ttl_s is not None and key is not None:
             base_url, expires_at = self._settings.starter.public_base_url, int(time.time()) + url_ttl_s
             return DeliveredImage(image, url=sign(base_url, image.sha256, expires_at, resolve(key)))

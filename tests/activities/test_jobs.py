@@ -261,7 +261,7 @@ async def test_the_service_is_told_where_to_ring(desk: Desk) -> None:
     assert url is not None
     base, _, token = url.rpartition("/")
     assert base == "https://front.example/services/flux/ring"
-    assert read_ring("flux", token, "made-up-signing-key-0123456789") == Ring("event/request-7", 1)
+    assert read_ring("flux", token, ["made-up-signing-key-0123456789"]) == Ring("event/request-7", 1)
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,14 @@ def test_a_missing_secret_is_told_by_its_setting(tmp_path: Path, monkeypatch: py
     assert usable(BASE, tmp_path) == [wanted]
 
 
-def test_a_short_signing_key_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("signing_key", ["env:SHORT_KEY", ["env:LONG_KEY", "env:SHORT_KEY"]])
+def test_a_short_signing_key_is_told(
+    signing_key: str | list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WEBHOOK_KEY", "webhook-key")
     monkeypatch.setenv("SHORT_KEY", "0123456789abcde")
-    store = {"path": tmp_path, "signing_key": "env:SHORT_KEY"}
+    monkeypatch.setenv("LONG_KEY", "0123456789abcdef")
+    store = {"path": tmp_path, "signing_key": signing_key}
     (line,) = usable_problems(Settings.model_validate(changed("store", store)))
     assert line.startswith("store.signing_key: the key at env:SHORT_KEY has fewer than 16 characters; make one with:")
     assert "0123456789abcde" not in line

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from runtime.blobs import image_key
 from runtime.image_urls import sign
 from starter.images import media_type
-from tests.starter.front import SIGNING_KEY, Front
+from tests.starter.front import SIGNING_KEY, Front, make_settings, running_starter
 
+NEW_KEY = "made-up-new-key-0123456789"
 PNG = b"\x89PNG\r\n\x1a\n made-up image"
 DIGEST = sha256(PNG).hexdigest()
 
@@ -26,6 +29,16 @@ async def test_a_signed_url_gives_the_image_and_lets_it_be_cached(front: Front) 
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"].startswith("private, max-age=")
     assert answer.headers["cache-control"].endswith(", immutable")
+
+
+async def test_while_the_key_is_rotated_urls_of_both_are_good(tmp_path: Path, temporal_client: Client) -> None:
+    settings = make_settings(tmp_path)
+    (tmp_path / "new-key").write_text(NEW_KEY, encoding="utf-8")
+    store = {"path": tmp_path / "store", "signing_key": [f"file:{tmp_path}/new-key", settings.store.signing_key]}
+    async with running_starter(make_settings(tmp_path, store=store), temporal_client) as rotated:
+        await rotated.blobs.write(image_key(DIGEST), PNG)
+        keys = (SIGNING_KEY, NEW_KEY, "another-key-0123456789")
+        assert [(await rotated.http.get(url(key=key))).status_code for key in keys] == [200, 200, 403]
 
 
 async def test_head_tells_the_same_without_the_image(front: Front) -> None:
