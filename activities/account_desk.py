@@ -16,6 +16,7 @@ from contracts.accounts import CONFIGURE, MEMO_STANDING, Account, CallReport, Co
 from contracts.model import Frozen
 from runtime.service_settings import ServiceSettings
 from runtime.settings import Settings
+from runtime.updates import execute_update
 
 log = structlog.get_logger(__name__)
 
@@ -80,14 +81,14 @@ class AccountDesk:
         account = self._client.get_workflow_handle(names.account_id(service))
         arguments = [] if message is None else [message]
         try:
-            known: _T = await account.execute_update(update, args=arguments, result_type=answer)
+            known: _T = await execute_update(account, update, arguments, result_type=answer)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         else:
             return known
         await self._tell(service, CONFIGURE, limits_of(self._services[service]))
-        started: _T = await account.execute_update(update, args=arguments, result_type=answer)
+        started: _T = await execute_update(account, update, arguments, result_type=answer)
         return started
 
     async def _tell(self, service: str, signal: str, message: Frozen) -> None:

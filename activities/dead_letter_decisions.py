@@ -21,6 +21,7 @@ from contracts import search_attributes as attributes
 from contracts.dead_letters import DeadLetter
 from contracts.decisions import NOTHING_TO_DECIDE, Case, Decision, Parked, Redrive
 from contracts.requests import Outcome, Stage
+from runtime.updates import execute_update
 
 UPDATE_S = 10.0
 """Seconds a worker has to take a decision."""
@@ -61,7 +62,7 @@ async def decide(client: Client, letter: DeadLetter, decision: Decision, update_
     handle = _handle(client, letter)
     try:
         async with asyncio.timeout(UPDATE_S):
-            await handle.execute_update(name, decision, id=update_id)
+            await execute_update(handle, name, [decision], update_id=update_id)
     except WorkflowUpdateFailedError as error:
         return await _refused(handle, letter, str(getattr(error.cause, "message", error.cause)))
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

@@ -17,6 +17,7 @@ from contracts.names import REDRIVE
 from contracts.reconciliation import Asked, Finding, Handled, Repair, Repaired, RepairOrder
 from contracts.reconciling import copies, expected
 from runtime.blobs import BlobStore, image_key
+from runtime.updates import execute_update
 
 UPDATE_S = 20.0
 """Seconds a worker has to take a redrive."""
@@ -66,7 +67,7 @@ class Repairs:
         try:
             async with asyncio.timeout(UPDATE_S):
                 # Of equal updates, whoever sends them, the workflow takes one.
-                await handle.execute_update(REDRIVE, decision, id=f"{BY}-{finding.parking}")
+                await execute_update(handle, REDRIVE, [decision], update_id=f"{BY}-{finding.parking}")
         except WorkflowUpdateFailedError as error:
             return Repaired(done=False, said=f"The request refused the redrive: {error.cause}")
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

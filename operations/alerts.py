@@ -17,6 +17,7 @@ from runtime.alert_channels import AlertNotSentError, send
 from runtime.secrets import SecretMissingError
 from runtime.settings import Settings
 from runtime.suggestions import suggestion
+from runtime.updates import execute_update
 from starter.api.executions import UPDATE_S, RequestError, Way
 
 STALE_S = 2 * TOLD_EVERY_S
@@ -76,7 +77,7 @@ async def acknowledge(client: Client, order: Ack) -> tuple[Way, tuple[Alert, ...
     chosen = tuple(alert for alert in board.alerts if order.alert in {None, alert.number})
     handle = client.get_workflow_handle(names.ALERTS_WORKFLOW)
     try:
-        await asyncio.wait_for(handle.execute_update(names.ACK, order), UPDATE_S)
+        await asyncio.wait_for(execute_update(handle, names.ACK, [order]), UPDATE_S)
     except WorkflowUpdateFailedError as error:
         raise AlertsError(str(getattr(error.cause, "message", error.cause))) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

@@ -31,6 +31,7 @@ from contracts.dead_letter_batches import (
 )
 from contracts.dead_letter_orders import BatchCommand, BatchOrder
 from contracts.names import DEAD_LETTER_BATCH_WORKFLOW, WORKFLOW_QUEUE
+from runtime.updates import execute_update
 from starter.api.executions import RequestError, Way
 
 QUERY_S = 2.0
@@ -87,7 +88,7 @@ async def command_batch(client: Client, name: str, command: str, words: BatchCom
     await _check_open(handle, name)
     try:
         async with asyncio.timeout(UPDATE_S):
-            await handle.execute_update(command, words)
+            await execute_update(handle, command, [words])
     except WorkflowUpdateFailedError as error:
         raise BatchRefusedError(f"{name}: {getattr(error.cause, 'message', error.cause)}") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

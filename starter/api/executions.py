@@ -27,6 +27,7 @@ from contracts.names import DISCARD, MEMO_PARKED, REDRIVE
 from contracts.requests import Stage
 from runtime.settings import Settings
 from runtime.temporal import TemporalUnreachableError
+from runtime.updates import execute_update
 from starter.intake.temporal_calls import served_within
 
 FIND_S = 5.0
@@ -181,7 +182,7 @@ async def _decide(client: Client, state: RequestState, name: str, decision: Deci
     handle = _handle(client, state)
     try:
         async with served_within(UPDATE_S):
-            await handle.execute_update(name, pinned)
+            await execute_update(handle, name, [pinned])
     except WorkflowUpdateFailedError as error:
         raise DecisionRefusedError(_reason(error)) from None
     except (TemporalUnreachableError, WorkflowUpdateRPCTimeoutOrCancelledError):

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowHistory
 
 from contracts.dead_letter_batches import CANCEL, PAUSE, RESUME
 from contracts.dead_letter_orders import BatchCommand
+from runtime.updates import execute_update
 from tests.dead_letters.desk import Batch, Desk
 from tests.dead_letters.desk_worker import HOPELESS
 from tests.operations.commandline import configured
@@ -33,7 +34,7 @@ async def paused_by_itself_and_resumed(desk: Desk) -> Batch:
     batch = await desk.order(canary=2)
     await batch.until(lambda report: report.paused is not None)
     desk.give("credit")
-    await batch.handle.execute_update(RESUME, COMMAND)
+    await execute_update(batch.handle, RESUME, [COMMAND])
     return batch
 
 
@@ -43,8 +44,8 @@ async def paused_and_cancelled(desk: Desk) -> Batch:
     desk.give("credit")
     batch = await desk.order(pace=0.5)
     await batch.until(lambda report: report.decided > 0)
-    await batch.handle.execute_update(PAUSE, COMMAND)
-    await batch.handle.execute_update(CANCEL, COMMAND)
+    await execute_update(batch.handle, PAUSE, [COMMAND])
+    await execute_update(batch.handle, CANCEL, [COMMAND])
     return batch
 
 

@@ -31,6 +31,7 @@ from contracts.dead_letter_batches import (
 from contracts.dead_letter_orders import BatchOrder
 from contracts.dead_letters import LetterFilter
 from operations.dead_letter_batches import order_batch
+from runtime.updates import execute_update
 from tests.dead_letters.desk import Batch
 from workflows import WORKFLOWS, sandbox
 
@@ -111,9 +112,9 @@ async def test_too_many_failures_of_the_rest_pause_it_and_a_resume_forgets_them(
         memo = await (await batch.handle.describe()).memo_value(MEMO_BATCH)
         assert memo["paused"] == paused.paused
         script.failed_of = 0
-        await batch.handle.execute_update("resume", {"by": "bob", "reason": "repaired"})
+        await execute_update(batch.handle, "resume", [{"by": "bob", "reason": "repaired"}])
         await batch.until(lambda report: report.decided > paused.decided)
-        await batch.handle.execute_update("cancel", {"by": "bob", "reason": "enough"})
+        await execute_update(batch.handle, "cancel", [{"by": "bob", "reason": "enough"}])
         report = await batch.result()
     assert report.outcome is Outcome.CANCELLED
     assert any("resumed by bob: repaired" in line for line in report.log or ())
@@ -155,16 +156,16 @@ async def test_what_a_batch_must_refuse(desk_client: Client) -> None:
         batch = await ordered(desk_client, pace=0.5)
         await batch.until(lambda report: report.decided > 0)
         refusals = [await refused(batch, "resume"), await refused(batch, "pause", again=True)]
-        await batch.handle.execute_update("cancel", {"by": "bob"})
+        await execute_update(batch.handle, "cancel", [{"by": "bob"}])
         await batch.result()
     assert refusals == ["the batch is not paused", "the batch is paused already"]
 
 
 async def refused(batch: Batch, command: str, *, again: bool = False) -> str:
     if again:
-        await batch.handle.execute_update(command, {"by": "bob"})
+        await execute_update(batch.handle, command, [{"by": "bob"}])
     try:
-        await batch.handle.execute_update(command, {"by": "bob"})
+        await execute_update(batch.handle, command, [{"by": "bob"}])
     except Exception as error:  # noqa: BLE001 - its cause is what is asked for
         return str(getattr(error.__cause__, "message", error))
     await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from contracts.dead_letter_batches import CANCEL, PAUSE, RESUME, Outcome, Phase
 from contracts.dead_letter_orders import BatchCommand
 from contracts.dead_letters import LetterFilter
 from contracts.requests import ImageGenerationResult
+from runtime.updates import execute_update
 from tests.dead_letters.desk import Desk
 from tests.dead_letters.desk_worker import HOPELESS, NO_ODOO
 from tests.operations.commandline import CHECKOUT
@@ -68,7 +69,7 @@ async def test_canaries_that_fail_again_stop_the_others_until_a_person_resumes(d
         assert stopped.paused == "100% failed again, above the limit of 10%"
         assert stopped.failed_causes == {"QuotaExhausted": 2}
         desk.give("credit")
-        await batch.handle.execute_update(RESUME, COMMAND)
+        await execute_update(batch.handle, RESUME, [COMMAND])
         report = await batch.result()
         redrives = await desk.redrives(ids)
     assert (report.outcome, report.counts.succeeded, report.counts.failed) == (Outcome.DONE, 4, 2)
@@ -81,8 +82,8 @@ async def test_a_cancelled_batch_leaves_the_rest_parked(desk: Desk) -> None:
         desk.give("credit")
         batch = await desk.order(pace=0.01)
         await batch.until(lambda report: report.decided > 0)
-        await batch.handle.execute_update(PAUSE, COMMAND)
-        await batch.handle.execute_update(CANCEL, COMMAND)
+        await execute_update(batch.handle, PAUSE, [COMMAND])
+        await execute_update(batch.handle, CANCEL, [COMMAND])
         report = await batch.result()
         redrives = await desk.redrives(ids)
     assert report.outcome is Outcome.CANCELLED

@@ -11,6 +11,7 @@ from contracts.decisions import Discard
 from contracts.dialects import DIALECTS
 from contracts.metrics import Metric
 from contracts.names import DISCARD
+from runtime.updates import execute_update
 from tests.metrics.conftest import Run
 from tests.metrics.scraping import Scrape
 
@@ -114,7 +115,7 @@ def test_labels_hold_configured_names_and_our_own_words_only(scrape: Scrape, run
 
 async def test_a_dead_letter_that_is_gone_is_not_shown_as_open_for_ever(scrape: Scrape, run: Run) -> None:
     handle = run.site.stack.client.get_workflow_handle(run.parked.workflow_id)
-    await handle.execute_update(DISCARD, Discard(by="test", reason="it is over"))
+    await execute_update(handle, DISCARD, [Discard(by="test", reason="it is over")])
     after = await run.observed("orchestrator_dead_letters_open", 0)
     assert after.total("orchestrator_dead_letter_oldest_age_seconds") == 0
     assert after.total("orchestrator_outcomes_total", outcome="discarded", failure="AuthenticationFailed") == 1

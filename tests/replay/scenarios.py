@@ -18,6 +18,7 @@ from contracts.errors import FailureClass
 from contracts.identity import content_digest
 from contracts.requests import Outcome
 from operations.local.faults import FaultKind, FaultRule
+from runtime.updates import execute_update
 from tests.replay.job_service import UNFINISHED, UNTIL_RUNG
 from tests.replay.site import RECORD, Handle, Site, at_work, logged
 
@@ -120,7 +121,7 @@ async def callback_dead_letter_expired(site: Site, request_id: str) -> Handle:
 
 async def discard(site: Site, request_id: str) -> Handle:
     handle = await _told(await site.ask(request_id, NO_CREDIT))
-    await handle.execute_update(names.DISCARD, Discard(by=BY, reason="not wanted any more"))
+    await execute_update(handle, names.DISCARD, [Discard(by=BY, reason="not wanted any more")])
     return await _settled(handle, Outcome.DISCARDED)
 
 

@@ -30,6 +30,7 @@ from contracts.requests import (
 )
 from operations.saved_views import DEV_UI, VIEWS, Sought, link, query_for, set_up_script
 from runtime.embedded import EmbeddedServer
+from runtime.updates import execute_update
 from tests.operations.commandline import CommandLine, configured
 from tests.workflows.harness import Doubles, bench, failed, parked
 from workflows.details import render
@@ -150,7 +151,7 @@ async def test_an_update_that_cannot_be_is_refused_in_words(temporal_client: Cli
                 await handle.execute_update(update, data)
             assert words in str(raised.value.cause)
         await handle.signal(names.REDRIVE, {"by": "ada"})
-        answer = await handle.execute_update(names.DISCARD, Discard(by="ada", reason="end of test"))
+        answer = await execute_update(handle, names.DISCARD, [Discard(by="ada", reason="end of test")])
         assert answer == "discard taken at step generate"
         await handle.result()
         assert any("a signal was void: reason: Field required" in line for line in (await _log(handle)))

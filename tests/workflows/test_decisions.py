@@ -7,6 +7,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from contracts import names
 from contracts.decisions import Decision, Discard, Redrive
 from contracts.errors import FailureClass
+from runtime.updates import execute_update
 from tests.workflows.harness import Doubles, Handle, bench, failed, parked, status
 
 
@@ -31,7 +32,7 @@ async def test_decisions_that_cannot_be_taken_are_refused_with_the_reason(tempor
             assert expected in await _refused(handle, names.REDRIVE, decision)
         assert "parking 3" in await _refused(handle, names.DISCARD, Discard(by="op", reason="x", parking=3))
         assert len(doubles.generated) == 1
-        await handle.execute_update(names.DISCARD, Discard(by="op", reason="end of test"))
+        await execute_update(handle, names.DISCARD, [Discard(by="op", reason="end of test")])
         await handle.result()
 
 
@@ -42,7 +43,7 @@ async def test_a_delivery_cannot_be_redriven_with_edits(temporal_client: Client)
         await parked(handle)
         redrive = Redrive(by="op", reason="x", edits={"prompt": "other"})
         assert "only the callback" in await _refused(handle, names.REDRIVE, redrive)
-        await handle.execute_update(names.DISCARD, Discard(by="op", reason="end of test"))
+        await execute_update(handle, names.DISCARD, [Discard(by="op", reason="end of test")])
         await handle.result()
 
 
@@ -57,5 +58,5 @@ async def test_status_and_details_say_what_an_operator_needs(temporal_client: Cl
             assert expected in details
         assert "`x`" not in details, "text from outside must not open Markdown of its own"
         assert any("parked as dead letter 1" in line for line in (await status(handle)).log)
-        await handle.execute_update(names.DISCARD, Discard(by="op", reason="end of test"))
+        await execute_update(handle, names.DISCARD, [Discard(by="op", reason="end of test")])
         await handle.result()

@@ -10,6 +10,7 @@ from contracts import names, search_attributes
 from contracts.decisions import Discard, Redrive
 from contracts.errors import FailureClass
 from contracts.requests import DeliverInput, Generation, Outcome, Stage
+from runtime.updates import execute_update
 from tests.workflows.harness import IMAGES, JOB, Doubles, Handle, bench, failed, parked, policies, status
 
 
@@ -132,7 +133,7 @@ async def test_a_discarded_request_leaves_the_dead_letters_at_once_even_while_od
     async with bench(temporal_client, doubles) as here:
         handle = await here.start()
         await parked(handle)
-        await handle.execute_update(names.DISCARD, Discard(by="op", reason="not wanted any more"))
+        await execute_update(handle, names.DISCARD, [Discard(by="op", reason="not wanted any more")])
         while (found := await _attributes(handle)).get("DeadLetterCause"):
             await asyncio.sleep(0.02)
         assert found["Stage"] == "delivering"
@@ -161,7 +162,7 @@ async def test_a_discarded_request_ends_completed_with_that_outcome(temporal_cli
         handle = await here.start()
         await parked(handle)
         command = Discard(by="op", reason="not wanted any more")
-        await (handle.signal(names.DISCARD, command) if by_signal else handle.execute_update(names.DISCARD, command))
+        await (handle.signal(names.DISCARD, command) if by_signal else execute_update(handle, names.DISCARD, [command]))
         result = await handle.result()
         assert result.outcome is Outcome.DISCARDED
         assert result.failure is not None
@@ -210,7 +211,7 @@ async def test_an_expired_id_that_is_sent_again_uses_neither_keys_nor_later_gene
         await parked(second)
         await second.execute_update(names.REDRIVE, Redrive(by="op", reason="again", generate_again=True))
         await parked(second, 2)
-        await second.execute_update(names.DISCARD, Discard(by="op", reason="end of test"))
+        await execute_update(second, names.DISCARD, [Discard(by="op", reason="end of test")])
         await second.result()
         generations = [(call.generation, call.store_key) for call in doubles.generated]
         assert generations[0] == generations[2], "the first generation is paid for once, whatever run asks"
