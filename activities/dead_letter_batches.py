@@ -39,7 +39,7 @@ from contracts.dead_letter_batches import (
 )
 from contracts.dead_letter_orders import BatchOrder
 from contracts.dead_letters import DeadLetter
-from contracts.decisions import Redrive, changed, refusal
+from contracts.decisions import Redrive, changed, objection
 from contracts.model import Frozen
 from runtime.blobs import BlobStore
 
@@ -125,7 +125,7 @@ class DeadLetterBatchActivities:
             return Chosen(letter=letter)
         case = await case_of(self._client, letter)
         # One that was decided since is no mistake of the order: its decision will be void.
-        reason = refusal(decision, case.parked, case.request, case.services) if case.parked else None
+        reason = objection(decision, case.parked, case.request, case.services) if case.parked else None
         return Chosen(letter=letter, refusal=reason, changes=changed(decision, case.request, letter.service))
 
     # --- decide -------------------------------------------------------------------------------------------------

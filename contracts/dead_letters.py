@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from contracts import search_attributes as attributes
-from contracts.decisions import Decision, Redrive, Step
+from contracts.decisions import Decision, Redrive, Step, unsaid_payment
 from contracts.errors import UNPAID
 from contracts.failure_rules import RULES
 from contracts.model import Frozen
@@ -110,6 +110,8 @@ def may_pay(letter: DeadLetter, decision: Decision) -> bool:
     A plain redrive only calls where it is proved that nothing was made; else it looks for what was.
     """
     if not isinstance(decision, Redrive) or letter.step == "deliver":
+        return False
+    if unsaid_payment(decision, letter.failure):
         return False
     return decision.pays_anew or letter.failure in NOT_PAID
 

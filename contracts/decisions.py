@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 from contracts.errors import Failure
 from contracts.model import Frozen
 from contracts.requests import ImageGenerationResult, ImageRequest, Stage
+from contracts.taxonomy import FailureClass
 
 Step = Literal["generate", "deliver"]
 Said = Annotated[str, Field(min_length=1, max_length=500)]
@@ -86,6 +87,8 @@ class Case(Frozen):
     """Those that a redrive may name; () = any."""
 
 
+MAYBE_PAID = frozenset({FailureClass.OUTCOME_UNKNOWN, FailureClass.JOB_LOST, FailureClass.JOB_TIMED_OUT})
+"""Failures after which an image may have been made and billed that nobody has."""
 NOTHING_TO_DECIDE = "the request is not parked: there is nothing to decide"
 
 
@@ -104,6 +107,23 @@ def refusal(
     if isinstance(decision, Redrive) and decision.edits:
         return _edit_refusal(decision.edits, request)
     return None
+
+
+def objection(
+    decision: Decision, parked: Parked | None, request: ImageRequest | None, services: tuple[str, ...] = ()
+) -> str | None:
+    """Why a decision should not be taken as it stands, or None: what refuses it, or a second payment left unsaid."""
+    reason = refusal(decision, parked, request, services)
+    return reason or unsaid_payment(decision, parked.failure.failure if parked else None)
+
+
+def unsaid_payment(decision: Decision, failure: FailureClass | None) -> str | None:
+    """Why a decision must say `generate_again`, or None: it would pay beside a call that may be paid for already."""
+    if failure not in MAYBE_PAID or not isinstance(decision, Redrive):
+        return None
+    if decision.generate_again or not decision.pays_anew:
+        return None
+    return f"an image may have been paid for already ({failure}): to pay for another one, add generate_again"
 
 
 def _edit_refusal(edits: dict[str, JsonValue], request: ImageRequest | None) -> str | None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.dead_letter_orders import BatchOrder
 from contracts.dead_letters import DeadLetter, fails_again, may_pay
-from contracts.decisions import Redrive
+from contracts.decisions import Redrive, unsaid_payment
 from contracts.model import Frozen
 from contracts.spend import SpendCall, SpendState
 
@@ -159,7 +159,9 @@ def _service_s(count: int, service: ServiceOutlook) -> float:
 def _notes(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook) -> list[str]:
     decision, notes = order.decision(), []
     if again := fails_again(letters, decision):
-        notes.append(f"{again} will fail again unless they are redriven with --generate-again, --edit or --service")
+        notes.append(f"{again} will fail again: --generate-again has their images made, and paid for, anew")
+    if unsaid := sum(unsaid_payment(decision, letter.failure) is not None for letter in letters):
+        notes.append(f"{unsaid} may have been paid for already: this redrive is not possible without --generate-again")
     if isinstance(decision, Redrive) and decision.pays_anew:
         callbacks = sum(letter.step == "deliver" for letter in letters)
         notes += (

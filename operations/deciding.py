@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from contracts import names
-from contracts.decisions import NOTHING_TO_DECIDE, Case, Decision, Redrive, refusal
+from contracts.decisions import NOTHING_TO_DECIDE, Case, Decision, Redrive, objection
 from contracts.model import Frozen
 from runtime.settings import Settings
 from starter.api import executions
@@ -76,7 +76,7 @@ async def _refusal(
             case: Case = await handle.query(names.CASE, result_type=Case)
     except (RequestError, TimeoutError, RPCError, WorkflowQueryFailedError):
         return None
-    return refusal(decision, case.parked, case.request, case.services) if case.parked else None
+    return objection(decision, case.parked, case.request, case.services) if case.parked else None
 
 
 async def _decide(

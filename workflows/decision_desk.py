@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from contracts import names
 from contracts.decision_forms import DecisionT, FormError, Typed, read_decision
-from contracts.decisions import Case, Decision, Discard, Parked, Redrive, refusal
+from contracts.decisions import Case, Decision, Discard, Parked, Redrive, refusal, unsaid_payment
 from contracts.requests import ImageRequest
 
 
@@ -38,7 +38,7 @@ class DecisionDesk(ABC):
 
     @redrive.validator
     def _check_redrive(self, data: Typed = None) -> None:
-        self._check(Redrive, data)
+        self._check_payment(self._check(Redrive, data))
 
     @workflow.update(
         name=names.REDRIVE_WITH_EDITS,
@@ -51,8 +51,10 @@ class DecisionDesk(ABC):
 
     @redrive_with_edits.validator
     def _check_redrive_with_edits(self, data: Typed = None) -> None:
-        if not self._check(Redrive, data).edits:
+        redrive = self._check(Redrive, data)
+        if not redrive.edits:
             raise _refused('edits: name the fields to change, as {"prompt": "..."}')
+        self._check_payment(redrive)
 
     @workflow.update(name=names.DISCARD, description='End a dead letter for good. {"by": "you", "reason": "why"}')
     def discard(self, data: Typed = None) -> str:
@@ -89,6 +91,12 @@ class DecisionDesk(ABC):
         if reason is not None:
             raise _refused(reason)
         return decision
+
+    def _check_payment(self, redrive: Redrive) -> None:
+        # Not for Signals: their senders have asked, and recorded histories took them.
+        reason = unsaid_payment(redrive, self._parked.failure.failure if self._parked else None)
+        if reason is not None:
+            raise _refused(reason)
 
     def _decide(self, decision: Decision) -> str:
         self._decision = decision

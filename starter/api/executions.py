@@ -20,7 +20,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import search_attributes
-from contracts.decisions import Decision, Discard, Parked, Redrive
+from contracts.decisions import Decision, Discard, Parked, Redrive, unsaid_payment
 from contracts.identity import workflow_id
 from contracts.model import Frozen
 from contracts.names import DISCARD, MEMO_PARKED, REDRIVE
@@ -178,6 +178,7 @@ def _is_parked(found: WorkflowExecutionDescription) -> bool:
 
 async def _decide(client: Client, state: RequestState, name: str, decision: Decision) -> Way:
     _check_open(state)
+    _check_payment(decision, state)
     pinned = _pinned(decision, state)
     handle = _handle(client, state)
     try:
@@ -221,6 +222,13 @@ def _check_open(state: RequestState) -> None:
 
 def _ended(state: RequestState) -> DecisionRefusedError:
     return DecisionRefusedError(f"The request has ended ({state.outcome or state.status.lower()}).")
+
+
+def _check_payment(decision: Decision, state: RequestState) -> None:
+    # The workflow checks Updates only, and without a worker it is a Signal.
+    reason = unsaid_payment(decision, state.parked.failure.failure if state.parked else None)
+    if reason is not None:
+        raise DecisionRefusedError(reason)
 
 
 def _reason(error: WorkflowUpdateFailedError) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from contracts.decisions import Decision, Discard, Parked, Redrive, Step, edited, refusal
+from contracts.decisions import Decision, Discard, Parked, Redrive, Step, edited, refusal, unsaid_payment
 from contracts.errors import FailureClass, make_failure
 from contracts.requests import ImageRequest
 
@@ -90,6 +90,26 @@ def test_without_a_list_any_service_may_be_named() -> None:
 )
 def test_only_a_changed_redrive_may_pay_anew(decision: Redrive, *, pays: bool) -> None:
     assert decision.pays_anew is pays
+
+
+@pytest.mark.parametrize("failure", FailureClass)
+@pytest.mark.parametrize(
+    ("decision", "unsaid"),
+    [
+        (_redrive(), False),
+        (_redrive(edits={"seed": 1}), True),
+        (_redrive(service="spare"), True),
+        (_redrive(service="spare", generate_again=True), False),
+        (Discard(by="op", reason="r"), False),
+    ],
+)
+def test_a_payment_beside_one_that_may_have_been_made_must_be_said(
+    decision: Decision, failure: FailureClass, *, unsaid: bool
+) -> None:
+    said = unsaid_payment(decision, failure)
+    unknown = failure in {FailureClass.OUTCOME_UNKNOWN, FailureClass.JOB_LOST, FailureClass.JOB_TIMED_OUT}
+    assert (said is not None) == (unsaid and unknown)
+    assert said is None or str(failure) in said
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from runtime.settings import WorkerSettings
 from tests.temporal_server import connected
 from workflows import WORKFLOWS, sandbox
 
-HOPELESS, NO_ODOO = "hopeless", "no-odoo"
+HOPELESS, NO_ODOO, UNKNOWN = "hopeless", "no-odoo", "unknown"
 """In a prompt: the image can never be made. In a request id: Odoo refuses the callback until there is an `odoo`."""
 SERVICES = ("main", "spare")
 
@@ -41,6 +41,8 @@ class Service:
     @activity.defn(name=names.GENERATE)
     async def generate_image(self, call: GenerateInput) -> Generation:
         credit = call.service == "spare" or (self._directory / "credit").exists()
+        if UNKNOWN in call.request.prompt and call.generation == 1:
+            raise _final(FailureClass.OUTCOME_UNKNOWN, "no answer at all")
         if HOPELESS in call.request.prompt or not credit:
             raise _final(FailureClass.QUOTA_EXHAUSTED, "no credit left")
         self._note("generated", f"{call.reference.request_id}-{call.generation}")

@@ -15,7 +15,7 @@ from contracts.dead_letters import LetterFilter
 from contracts.requests import ImageGenerationResult
 from runtime.updates import execute_update
 from tests.dead_letters.desk import Desk
-from tests.dead_letters.desk_worker import HOPELESS, NO_ODOO
+from tests.dead_letters.desk_worker import HOPELESS, NO_ODOO, UNKNOWN
 from tests.operations.commandline import CHECKOUT
 
 COMMAND = BatchCommand(by="bob", reason="looks wrong")
@@ -116,6 +116,19 @@ async def test_an_edit_that_is_invalid_for_some_is_refused_before_anything_is_de
     assert {(line["by"], line["reason"]) for line in audit} == {("ann", "credit was added")}
     changes = [line["changes"] for line in audit if line["taken"] == "taken"]
     assert changes == 3 * [[f'prompt: "{HOPELESS}" -> "a fox in the snow"']]
+
+
+async def test_what_may_be_paid_for_already_is_not_paid_again_by_the_way(desk: Desk) -> None:
+    async with desk.working():
+        lost, plain = await desk.parked(2, UNKNOWN), await desk.parked(1)
+        by_the_way = await (await desk.order(service="spare")).result()
+        narrowed = await (await desk.order(service="spare", skip_invalid=True)).result()
+        in_words = await (await desk.order(service="spare", generate_again=True)).result()
+        redrives = await desk.redrives([*lost, *plain])
+    assert (by_the_way.outcome, {one.request_id for one in by_the_way.told}) == (Outcome.REFUSED, set(lost))
+    assert "may have been paid for already (OutcomeUnknown)" in by_the_way.told[0].said
+    assert [narrowed.counts.succeeded, in_words.counts.succeeded] == [1, 2]
+    assert redrives == [1, 1, 1]
 
 
 async def test_discarded_by_filter(desk: Desk) -> None:

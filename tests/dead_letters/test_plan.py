@@ -76,9 +76,14 @@ def test_canaries_take_as_long_as_one_more_image() -> None:
 def test_what_to_know_before_it_is_ordered() -> None:
     hopeless = plan(letters(2, cause="OutcomeUnknown"), order(), outlook(held_back=True))
     assert hopeless.notes == (
-        "2 will fail again unless they are redriven with --generate-again, --edit or --service",
+        "2 will fail again: --generate-again has their images made, and paid for, anew",
         "flux is held back now: see orchestrator limits show",
     )
+    mixed = [*letters(2, cause="JobLost"), *letters(3, cause="ConnectFailed")]
+    elsewhere = plan(mixed, order(service="other"), outlook())
+    note = "2 may have been paid for already: this redrive is not possible without --generate-again"
+    assert (elsewhere.payments, elsewhere.notes[0]) == (3, note)
+    assert note not in plan(mixed, order(service="other", generate_again=True), outlook()).notes
     callbacks = plan(letters(2, step="deliver"), order(generate_again=True), outlook())
     assert callbacks.notes == ("2 failed at the callback only: this redrive is not possible for them",)
 

@@ -8,6 +8,7 @@ from contracts.requests import Outcome
 from operations.demo.configuration import DemoRoute
 from tests.flows.site import Asked, Site
 
+UNSAID = "an image may have been paid for already (OutcomeUnknown): to pay for another one"
 AGAIN = {"by": "admin", "reason": "it is well again"}
 
 
@@ -38,7 +39,10 @@ async def test_an_unknown_outcome_is_not_paid_again_unless_that_is_allowed(site:
     await asked.order("redrive", AGAIN)
     await parked_again(asked, 2)
     assert len(await asked.calls()) == 1
-    await asked.order("redrive", {**AGAIN, "edits": {"prompt": "a plain red fox"}})
+    edited = {**AGAIN, "edits": {"prompt": "a plain red fox"}}
+    refused = await asked.order("redrive", edited)
+    assert (refused.status_code, refused.json()["message"]) == (409, f"{UNSAID}, add generate_again")
+    await asked.order("redrive", {**edited, "generate_again": True})
     assert (await asked.result()).outcome is Outcome.COMPLETED
     assert [call["prompt"] for call in await asked.calls()][1:] == ["a plain red fox"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from contracts import names, search_attributes
@@ -90,7 +90,11 @@ async def test_edits_and_another_service_start_a_new_generation(temporal_client:
         handle = await here.start()
         await parked(handle)
         command = Redrive(by="op", reason="try elsewhere", edits={"prompt": "a blue car"}, service=here.other_service)
-        await handle.execute_update(names.REDRIVE, command)
+        for update in (names.REDRIVE, names.REDRIVE_WITH_EDITS):
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await handle.execute_update(update, command)
+            assert "to pay for another one, add generate_again" in str(refused.value.cause)
+        await handle.execute_update(names.REDRIVE, command.model_copy(update={"generate_again": True}))
         await handle.result()
         again = doubles.generated[1]
         assert (again.generation, again.service, again.request.prompt) == (2, here.other_service, "a blue car")
