@@ -49,7 +49,7 @@ class CallbackSettings(Section):
     inline_limit: int = Field(default=8 * 2**20, ge=0, le=64 * 2**20)
     """Bytes of all images together above which they travel as URLs all the same (needs store.signing_key)."""
     url_ttl_s: int = Field(default=7 * 86_400, ge=60, le=90 * 86_400)
-    """Seconds an image URL stays valid."""
+    """Seconds an image URL stays valid beyond the time that its delivery and one parking may take."""
     retry: CallbackRetrySettings = CallbackRetrySettings()
     """Retries of the callback."""
 

@@ -76,7 +76,8 @@ def limits_verdict(shown: LimitsShown) -> Finding:
         return warn(subject, f"{shown.kind} {shown.name}: {shown.state}", "see `orchestrator limits show --log`")
     rates = f"{_rate(shown.live_rate)}; configured: {_rate(shown.configured_rate)}"
     if not _alike(shown.live_rate, shown.configured_rate):
-        remedy = f"`orchestrator limits clear {shown.name}` goes back, `orchestrator bootstrap` sets what is missing"
+        command = f"orchestrator limits clear {shown.name}" + (" --odoo" if shown.kind == "odoo" else "")
+        remedy = f"`{command}` goes back, `orchestrator bootstrap` sets what is missing"
         return warn(subject, f"Temporal holds the queue to {rates}", remedy)
     if shown.live_concurrency is not None:
         fact = f"{shown.live_concurrency} calls at once, set live; configured: {shown.configured_concurrency}"
