@@ -104,6 +104,11 @@ def test_a_dead_letter_says_what_can_be_done_and_until_when() -> None:
         assert update in text
 
 
+@pytest.mark.parametrize(("failure", "mentions"), [(FailureClass.OUTCOME_UNKNOWN, 3), (FailureClass.CONNECT_FAILED, 1)])
+def test_what_may_be_paid_for_is_paid_again_in_so_many_words_only(failure: FailureClass, mentions: int) -> None:
+    assert dead("generate", make_failure(failure, "no answer")).count('"generate_again": true') == mentions
+
+
 def test_a_lost_callback_offers_neither_edits_nor_services() -> None:
     text = dead("deliver", make_failure(FailureClass.CALLBACK_REFUSED, "HTTP 403"))
     assert "**redrive** tries again" in text
