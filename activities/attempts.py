@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.callbacks import UNCLEAR_WINDOW_S
-from contracts.errors import Failure, FailureClass, Retry, make_failure
+from contracts.errors import Failure, FailureClass, Retry, doubted, make_failure
 from contracts.policies import GiveUp, StepPolicy, Tally, next_attempt
 from runtime.redaction import redact_text
 
@@ -65,6 +65,16 @@ class HandedOverError(EarlierAttemptError):
 
     def __init__(self) -> None:
         super().__init__(0.1, "the worker stops; another one goes on waiting")
+
+
+@contextlib.contextmanager
+def after_a_call() -> Iterator[None]:
+    """What fails inside fails after a call was taken, so it says nothing about whether something was made."""
+    try:
+        yield
+    except AttemptFailedError as error:
+        error.failure = doubted(error.failure)
+        raise
 
 
 async def run_attempt(policy: StepPolicy, work: Callable[[], Awaitable[_T]]) -> _T:

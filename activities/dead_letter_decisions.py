@@ -27,7 +27,6 @@ UPDATE_S = 10.0
 """Seconds a worker has to take a decision."""
 QUERY_S = 20.0
 """Seconds a worker has to tell what a decision depends on."""
-_ENDED = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 Taken = Literal["taken", "void", "refused", "unanswered"]
 Became = Literal["open", "succeeded", "failed", "ended"]
@@ -68,7 +67,7 @@ async def decide(client: Client, letter: DeadLetter, decision: Decision, update_
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         return Answer("unanswered", "no worker took the decision in time: look at it again")
     except RPCError as error:
-        if error.status in _ENDED:
+        if error.status is RPCStatusCode.NOT_FOUND:
             return Answer("void")
         raise
     return Answer("taken")

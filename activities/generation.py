@@ -12,7 +12,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
-from activities.attempts import AttemptFailedError, EarlierAttemptError, run_attempt
+from activities.attempts import AttemptFailedError, EarlierAttemptError, after_a_call, run_attempt
 from activities.directory import ServiceDirectory, service_call
 from activities.ledger import Ledger
 from activities.records import Marker, Records
@@ -84,7 +84,8 @@ class GenerationActivities:
         if call.void_job is not None and earlier.job is not None and earlier.job.job_id == call.void_job:
             return await self._call_instead(call, earlier)
         # After a failover a redrive begins with the first service again: what another has begun is that one's.
-        return await self._resume(call.model_copy(update={"service": earlier.service or call.service}), earlier)
+        with after_a_call():
+            return await self._resume(call.model_copy(update={"service": earlier.service or call.service}), earlier)
 
     async def _resume(self, call: GenerateInput, marker: Marker) -> Generation:
         if marker.unusable is not None:
@@ -219,7 +220,8 @@ class GenerationActivities:
 
     async def _take(self, call: GenerateInput, marker: Marker, answer: Completed | Accepted) -> Generation:
         if isinstance(answer, Completed):
-            return Generation(generated=await self._storing.store(call, marker, answer))
+            with after_a_call():
+                return Generation(generated=await self._storing.store(call, marker, answer))
         known = marker.model_copy(update={"job": answer.job, "cost": answer.cost})
         try:
             await unbroken(self._keep_job(call, known))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
-from activities.attempts import HandedOverError, run_attempt
+from activities.attempts import HandedOverError, after_a_call, run_attempt
 from activities.directory import ServiceDirectory, service_call
 from activities.records import Marker, Records
 from activities.services.base import Completed, Pending, ServiceError
@@ -20,6 +22,8 @@ from contracts import names
 from contracts.errors import FailureClass, Retry, make_failure
 from contracts.identity import sha256_hex
 from contracts.requests import GeneratedImages, JobFinished, JobInput
+
+_T = TypeVar("_T")
 
 FIRST_POLL_S, LONGEST_POLL_S, POLL_GROWTH = 0.5, 5.0, 1.5
 """Seconds between polls of a job: soon at first, for the quick models, then less and less often."""
@@ -37,19 +41,19 @@ class JobActivities:
     async def poll_job(self, job: JobInput) -> JobFinished:
         """Wait until the job is finished and note where its images are; images that the poll brings are stored."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._poll(_at_its_service(job)))
+            return await run_attempt(job.call.policy, lambda: _of_a_job(self._poll(_at_its_service(job))))
 
     @activity.defn(name=names.STORE)
     async def store_images(self, job: JobInput) -> GeneratedImages:
         """Download and store what the job has made; an address that has expired is asked for anew, once."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._store(_at_its_service(job)))
+            return await run_attempt(job.call.policy, lambda: _of_a_job(self._store(_at_its_service(job))))
 
     @activity.defn(name=names.COLLECT)
     async def collect_images(self, job: JobInput) -> GeneratedImages:
         """Wait for a job and store its images."""
         with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: self._collect(_at_its_service(job)))
+            return await run_attempt(job.call.policy, lambda: _of_a_job(self._collect(_at_its_service(job))))
 
     @activity.defn(name=names.CANCEL_JOB)
     async def cancel_job(self, job: JobInput) -> None:
@@ -139,6 +143,11 @@ class JobActivities:
             now = time.time()
             marker = Marker(sent_at=now, gives_up_at=0, call=f"job-{sha256_hex(job.job.job_id.encode())[:16]}")
         return marker.model_copy(update={"job": marker.job or job.job})
+
+
+async def _of_a_job(work: Awaitable[_T]) -> _T:
+    with after_a_call():
+        return await work
 
 
 def _at_its_service(job: JobInput) -> JobInput:

@@ -54,7 +54,7 @@ class Storing:
         await self._ledger.note(call, marker, SpendState.REFUSED)
         if marker.before is None:
             return error
-        return ServiceError(error.failure.model_copy(update={"unpaid": None}), error.retry_after_s, retry=error.retry)
+        return ServiceError(error.failure.model_copy(update={"unpaid": False}), error.retry_after_s, retry=error.retry)
 
     async def _store_inline(
         self, call: GenerateInput, known: Marker, inline: Sequence[InlineArtifact]

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from contracts import search_attributes as attributes
-from contracts.decisions import Decision, Redrive, Step, unsaid_payment
+from contracts.decisions import Decision, Redrive, Step, may_be_paid, pays_by_the_way
 from contracts.errors import UNPAID
 from contracts.failure_rules import RULES
 from contracts.model import Frozen
@@ -39,6 +39,8 @@ class DeadLetter(Frozen):
     since: datetime | None = None
     """When it was parked."""
     message: str | None = None
+    unpaid: bool | None = None
+    """As in `Failure`."""
 
     @property
     def failure(self) -> FailureClass | None:
@@ -104,6 +106,11 @@ class LetterFilter(Frozen):
         return ", ".join(parts) or "everything that is parked"
 
 
+def is_paid_twice(letter: DeadLetter, decision: Decision) -> bool:
+    """Whether a decision is refused since it would pay beside a call that may be paid for, and does not say so."""
+    return letter.step != "deliver" and pays_by_the_way(decision) and may_be_paid(letter.failure, unpaid=letter.unpaid)
+
+
 def may_pay(letter: DeadLetter, decision: Decision) -> bool:
     """Whether a decision leads to a call to an image service that is paid for.
 
@@ -111,7 +118,7 @@ def may_pay(letter: DeadLetter, decision: Decision) -> bool:
     """
     if not isinstance(decision, Redrive) or letter.step == "deliver":
         return False
-    if unsaid_payment(decision, letter.failure):
+    if is_paid_twice(letter, decision):
         return False
     return decision.pays_anew or letter.failure in NOT_PAID
 

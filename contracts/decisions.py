@@ -63,6 +63,11 @@ class Parked(Frozen):
     failure: Failure
     since: datetime
 
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether an image may have been made and billed that nobody has."""
+        return may_be_paid(self.failure.failure, unpaid=self.failure.unpaid)
+
 
 class Status(Frozen):
     """The answer of the `status` query."""
@@ -88,7 +93,7 @@ class Case(Frozen):
 
 
 MAYBE_PAID = frozenset({FailureClass.OUTCOME_UNKNOWN, FailureClass.JOB_LOST, FailureClass.JOB_TIMED_OUT})
-"""Failures after which an image may have been made and billed that nobody has."""
+"""Failures that say themselves that an image may have been made and billed, which the bill or another look may find."""
 NOTHING_TO_DECIDE = "the request is not parked: there is nothing to decide"
 
 
@@ -113,17 +118,25 @@ def objection(
     decision: Decision, parked: Parked | None, request: ImageRequest | None, services: tuple[str, ...] = ()
 ) -> str | None:
     """Why a decision should not be taken as it stands, or None: what refuses it, or a second payment left unsaid."""
-    reason = refusal(decision, parked, request, services)
-    return reason or unsaid_payment(decision, parked.failure.failure if parked else None)
+    return refusal(decision, parked, request, services) or unsaid_payment(decision, parked)
 
 
-def unsaid_payment(decision: Decision, failure: FailureClass | None) -> str | None:
+def unsaid_payment(decision: Decision, parked: Parked | None) -> str | None:
     """Why a decision must say `generate_again`, or None: it would pay beside a call that may be paid for already."""
-    if failure not in MAYBE_PAID or not isinstance(decision, Redrive):
+    if parked is None or not (parked.may_be_paid and pays_by_the_way(decision)):
         return None
-    if decision.generate_again or not decision.pays_anew:
-        return None
-    return f"an image may have been paid for already ({failure}): to pay for another one, add generate_again"
+    cause = parked.failure.failure
+    return f"an image may have been paid for already ({cause}): to pay for another one, add generate_again"
+
+
+def pays_by_the_way(decision: Decision) -> bool:
+    """Whether a decision pays anew without saying so."""
+    return isinstance(decision, Redrive) and decision.pays_anew and not decision.generate_again
+
+
+def may_be_paid(cause: FailureClass | None, *, unpaid: bool | None) -> bool:
+    """Whether an image may have been made and billed that nobody has; `unpaid` as in `Failure`."""
+    return cause in MAYBE_PAID or unpaid is False or (cause is FailureClass.INTERNAL and not unpaid)
 
 
 def _edit_refusal(edits: dict[str, JsonValue], request: ImageRequest | None) -> str | None:

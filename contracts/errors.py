@@ -52,7 +52,9 @@ class Failure(Frozen):
     provider_code: str | None = None
     provider_request_id: str | None = None
     unpaid: bool | None = None
-    """True where it is proved that nothing was made for this generation: another service may be asked."""
+    """True where it is proved that nothing was made for this generation: another service may be asked. False where a
+    call of it was taken, whatever this failure looks like.
+    """
     output_refused: bool | None = None
     """ContentRejected: True where the finished image was refused, not the prompt; another seed may pass."""
 
@@ -72,6 +74,13 @@ class Failure(Frozen):
         return " ".join(part for part in (self.rule.sentence, self.message, named) if part)
 
 
+def doubted(failure: Failure) -> Failure:
+    """The failure of something that came after a call was taken: it proves nothing about that call."""
+    if failure.failure not in UNPAID or failure.unpaid:
+        return failure
+    return failure.model_copy(update={"unpaid": False})
+
+
 def make_failure(failure: FailureClass, message: str, **detail: object) -> Failure:
     """A failure whose message and details are each one line of at most `MESSAGE_LIMIT` characters."""
     lines = {name: _line(value) if isinstance(value, str) else value for name, value in detail.items()}
@@ -84,4 +93,16 @@ def _line(text: str) -> str:
     return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1] + "…"
 
 
-__all__ = ["MESSAGE_LIMIT", "RULES", "Actor", "Ending", "Failure", "FailureClass", "Retry", "Rule", "make_failure"]
+__all__ = [
+    "MESSAGE_LIMIT",
+    "RULES",
+    "UNPAID",
+    "Actor",
+    "Ending",
+    "Failure",
+    "FailureClass",
+    "Retry",
+    "Rule",
+    "doubted",
+    "make_failure",
+]

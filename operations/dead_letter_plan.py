@@ -12,8 +12,8 @@ from statistics import fmean
 from pydantic import Field
 
 from contracts.dead_letter_orders import BatchOrder
-from contracts.dead_letters import DeadLetter, fails_again, may_pay
-from contracts.decisions import Redrive, unsaid_payment
+from contracts.dead_letters import DeadLetter, fails_again, is_paid_twice, may_pay
+from contracts.decisions import Redrive, may_be_paid
 from contracts.model import Frozen
 from contracts.spend import SpendCall, SpendState
 
@@ -147,7 +147,7 @@ def _duration(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook
 
 
 def _calls(letter: DeadLetter, order: BatchOrder) -> bool:
-    return order.kind == "redrive" and letter.step != "deliver"
+    return order.kind == "redrive" and letter.step != "deliver" and not is_paid_twice(letter, order.decision())
 
 
 def _service_s(count: int, service: ServiceOutlook) -> float:
@@ -156,11 +156,16 @@ def _service_s(count: int, service: ServiceOutlook) -> float:
     return max(by_rate, by_slots)
 
 
+def _what_helps(letters: Iterable[DeadLetter]) -> str:
+    unknown = any(may_be_paid(letter.failure, unpaid=letter.unpaid) for letter in letters)
+    return "--generate-again" if unknown else "--generate-again, --edit or --service"
+
+
 def _notes(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook) -> list[str]:
     decision, notes = order.decision(), []
     if again := fails_again(letters, decision):
-        notes.append(f"{again} will fail again: --generate-again has their images made, and paid for, anew")
-    if unsaid := sum(unsaid_payment(decision, letter.failure) is not None for letter in letters):
+        notes.append(f"{again} will fail again unless they are redriven with {_what_helps(letters)}")
+    if unsaid := sum(is_paid_twice(letter, decision) for letter in letters):
         notes.append(f"{unsaid} may have been paid for already: this redrive is not possible without --generate-again")
     if isinstance(decision, Redrive) and decision.pays_anew:
         callbacks = sum(letter.step == "deliver" for letter in letters)

@@ -25,7 +25,7 @@ _DYNAMIC_CONFIG = (
 )
 
 _LISTENING = range(20_000, 32_768)
-"""Below the ports that Linux, macOS and Windows give to outgoing connections, which could take one before we do."""
+"""Below the ports that systems give by default to outgoing connections, which could take one before we listen."""
 _TRIES = 200
 
 

@@ -92,9 +92,8 @@ class DecisionDesk(ABC):
             raise _refused(reason)
         return decision
 
-    def _check_payment(self, redrive: Redrive) -> None:
-        # Not for Signals: their senders have asked, and recorded histories took them.
-        reason = unsaid_payment(redrive, self._parked.failure.failure if self._parked else None)
+    def _check_payment(self, decision: Decision) -> None:
+        reason = unsaid_payment(decision, self._parked)
         if reason is not None:
             raise _refused(reason)
 
@@ -105,7 +104,10 @@ class DecisionDesk(ABC):
 
     def _decide_if_possible(self, kind: type[DecisionT], data: Typed) -> None:
         try:
-            self._decide(self._check(kind, data))
+            decision = self._check(kind, data)
+            if unsaid_payment(decision, self._parked) and workflow.patched("2026-11-signals-say-payments"):
+                self._check_payment(decision)
+            self._decide(decision)
         except ApplicationError as refused:
             self._note(f"a signal was void: {refused.message}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from contracts.decisions import MAYBE_PAID, Parked, Status
+from contracts.decisions import Parked, Status
 from contracts.policies import StepPolicy
 from contracts.requests import GeneratedImages, ImageGenerationInput, Outcome, Stage
 
@@ -131,7 +131,7 @@ def _decisions(order: ImageGenerationInput, parked: Parked) -> Iterator[str]:
     yield '**redrive** tries again: `{"by": "you", "reason": "why"}`'
     if parked.step == "generate":
         services = f" ({', '.join(f'`{name}`' for name in order.services)})" if order.services else ""
-        anew = ', with `"generate_again": true`' if parked.failure.failure in MAYBE_PAID else ""
+        anew = ', with `"generate_again": true`' if parked.may_be_paid else ""
         yield f'**redrive** with another service{services}: add `"service": "name"`{anew}'
         yield '**redrive** that pays again where it may have been paid: add `"generate_again": true`'
         yield (

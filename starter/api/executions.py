@@ -225,8 +225,8 @@ def _ended(state: RequestState) -> DecisionRefusedError:
 
 
 def _check_payment(decision: Decision, state: RequestState) -> None:
-    # The workflow checks Updates only, and without a worker it is a Signal.
-    reason = unsaid_payment(decision, state.parked.failure.failure if state.parked else None)
+    # Without a worker it is a Signal, which nobody would answer.
+    reason = unsaid_payment(decision, state.parked)
     if reason is not None:
         raise DecisionRefusedError(reason)
 

@@ -141,7 +141,7 @@ async def test_a_job_that_never_ran_proves_nothing_about_the_call_before_it(desk
     tried = desk.generating()
     await tried.failing()
     assert await tried.attempt() == Generation(job=JOB)
-    assert failure_of(await desk.polling().failing()).unpaid is None
+    assert failure_of(await desk.polling().failing()).unpaid is False
     assert sorted(call.standing for call in await desk.spent()) == ["unknown", "unpaid"]
 
 

@@ -92,6 +92,7 @@ def test_only_a_changed_redrive_may_pay_anew(decision: Redrive, *, pays: bool) -
     assert decision.pays_anew is pays
 
 
+@pytest.mark.parametrize("unpaid", [True, False, None])
 @pytest.mark.parametrize("failure", FailureClass)
 @pytest.mark.parametrize(
     ("decision", "unsaid"),
@@ -104,12 +105,15 @@ def test_only_a_changed_redrive_may_pay_anew(decision: Redrive, *, pays: bool) -
     ],
 )
 def test_a_payment_beside_one_that_may_have_been_made_must_be_said(
-    decision: Decision, failure: FailureClass, *, unsaid: bool
+    decision: Decision, failure: FailureClass, *, unsaid: bool, unpaid: bool | None
 ) -> None:
-    said = unsaid_payment(decision, failure)
+    parked = _parked().model_copy(update={"failure": make_failure(failure, "it failed", unpaid=unpaid)})
+    said = unsaid_payment(decision, parked)
     unknown = failure in {FailureClass.OUTCOME_UNKNOWN, FailureClass.JOB_LOST, FailureClass.JOB_TIMED_OUT}
-    assert (said is not None) == (unsaid and unknown)
+    doubtful = unpaid is False or (failure is FailureClass.INTERNAL and unpaid is None)
+    assert (said is not None) == (unsaid and (unknown or doubtful))
     assert said is None or str(failure) in said
+    assert unsaid_payment(decision, None) is None
 
 
 @pytest.mark.parametrize(

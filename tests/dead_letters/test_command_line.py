@@ -9,7 +9,7 @@ import uuid
 
 from contracts.requests import ImageGenerationResult
 from tests.dead_letters.desk import Desk
-from tests.dead_letters.desk_worker import HOPELESS, NO_ODOO
+from tests.dead_letters.desk_worker import HOPELESS, NO_ODOO, UNKNOWN
 
 
 async def test_what_filters_choose_is_redriven_by_a_batch_that_is_followed_to_its_end(desk: Desk) -> None:
@@ -73,6 +73,16 @@ async def test_an_edit_that_is_impossible_for_one_of_those_named_changes_none(de
     assert (ran.code, ran.out) == (1, "")
     assert told[callback].startswith("only the callback failed")
     assert told[image] == "left alone, since the decision is not possible for another of them"
+
+
+async def test_a_second_payment_left_unsaid_for_one_of_those_named_changes_none(desk: Desk) -> None:
+    async with desk.working():
+        (lost,), (plain,) = await desk.parked(1, UNKNOWN), await desk.parked(1)
+        ran = await desk.line.call("dead-letters", "redrive", plain, lost, "--service", "spare", "--reason", "r")
+        assert await desk.redrives([plain, lost]) == [0, 0]
+    told = dict(line.split(": ", 1) for line in ran.err.splitlines())
+    assert told[lost].startswith("an image may have been paid for already (OutcomeUnknown)")
+    assert told[plain] == "left alone, since the decision is not possible for another of them"
 
 
 async def test_a_filter_that_leaves_nothing_out_needs_a_yes_too(desk: Desk) -> None:

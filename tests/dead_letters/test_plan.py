@@ -76,7 +76,7 @@ def test_canaries_take_as_long_as_one_more_image() -> None:
 def test_what_to_know_before_it_is_ordered() -> None:
     hopeless = plan(letters(2, cause="OutcomeUnknown"), order(), outlook(held_back=True))
     assert hopeless.notes == (
-        "2 will fail again: --generate-again has their images made, and paid for, anew",
+        "2 will fail again unless they are redriven with --generate-again",
         "flux is held back now: see orchestrator limits show",
     )
     mixed = [*letters(2, cause="JobLost"), *letters(3, cause="ConnectFailed")]

@@ -5,6 +5,7 @@ With ODOO_SCREENSHOTS set, the pictures in docs/images are taken anew.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import uuid
@@ -152,6 +153,18 @@ async def test_a_parked_request_is_taken_up_by_retry(site: Site, painter: Painte
     assert await site.paid(done["request_key"]) == 1
 
 
+async def choose_filter(page: Page, name: str) -> None:
+    """Choose a filter of the list; a list that is drawn anew in that moment can swallow the click."""
+    menu, chosen = page.locator(".o_filter_menu"), page.locator(".o_searchview_facet", has_text=name)
+    for _ in range(5):
+        if not await menu.is_visible():
+            await page.locator(".o_searchview_dropdown_toggler").click()
+        await menu.get_by_text(name, exact=True).click()
+        with contextlib.suppress(AssertionError):
+            return await expect(chosen).to_be_visible(timeout=5_000)
+    raise AssertionError(f"the filter {name} was never chosen")
+
+
 async def test_what_has_failed_is_retried_from_the_list(site: Site, painter: Painter) -> None:
     await site.faults(
         {"match": "portrait", "kind": "refused_content", "times": 0},
@@ -169,8 +182,7 @@ async def test_what_has_failed_is_retried_from_the_list(site: Site, painter: Pai
         await page.locator(".o_switch_view.o_list").click()
         await expect(page.locator(".o_data_row")).to_have_count(5)
         await photograph(page, "list")
-        await page.locator(".o_searchview_dropdown_toggler").click()
-        await page.locator(".o_filter_menu").get_by_text("Failed", exact=True).click()
+        await choose_filter(page, "Failed")
         await expect(page.locator(".o_data_row")).to_have_count(2)
         await page.keyboard.press("Escape")
         await site.faults()

@@ -30,6 +30,7 @@ IMAGE_FAULTS = (
     FaultRule(match="[forbidden]", kind=FaultKind.REFUSED_CONTENT, times=0),
     FaultRule(match="[no credit once]", kind=FaultKind.QUOTA, times=1),
     FaultRule(match="[no credit twice]", kind=FaultKind.QUOTA, times=2),
+    FaultRule(match="[answer lost]", kind=FaultKind.DROP_AFTER_WORK, times=0),
     FaultRule(match="[hanging]", kind=FaultKind.HANG, times=0),
 )
 """Matched with the prompt."""
@@ -131,6 +132,14 @@ async def discard_by_signal(site: Site, request_id: str) -> Handle:
     return await _settled(handle, Outcome.DISCARDED)
 
 
+async def signal_that_pays_unsaid(site: Site, request_id: str) -> Handle:
+    handle = await _told(await site.ask(request_id, "a red bicycle [answer lost]"))
+    await handle.signal(names.REDRIVE, Redrive(by=BY, reason="try elsewhere", service="openai"))
+    await logged(handle, "a signal was void: an image may have been paid for already")
+    await handle.signal(names.DISCARD, Discard(by=BY, reason="not wanted any more"))
+    return await _settled(handle, Outcome.DISCARDED)
+
+
 async def cancel_generating(site: Site, request_id: str) -> Handle:
     handle = await site.ask(request_id, "[hanging]")
     await at_work(handle, names.GENERATE)
@@ -219,6 +228,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             callback_dead_letter_expired,
             discard,
             discard_by_signal,
+            signal_that_pays_unsaid,
             cancel_generating,
             cancel_delivering,
             cancel_parked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 import uuid
 from datetime import timedelta
 
@@ -15,8 +15,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runtime.updates import execute_update
 
-AT_WORK_S = 1.0
-"""Less than what the SDK takes for a deadlock."""
+AT_WORK_S = 1.9
+"""At most: less than what the SDK takes for a deadlock."""
 
 
 class Moment:
@@ -24,6 +24,7 @@ class Moment:
 
     handled = 0
     token: asyncio.Future[bytes]
+    activity_ended: threading.Event
 
 
 @activity.defn
@@ -48,8 +49,8 @@ class Endable:
     @workflow.update
     async def end(self, word: str) -> str:
         Moment.handled += 1
-        # Long enough for the activity to end meanwhile.
-        time.sleep(AT_WORK_S)  # noqa: ASYNC251 - the workflow task has to take that long
+        # A workflow must not block; here the activity has to end while the task is under way.
+        Moment.activity_ended.wait(AT_WORK_S)
         self._over = True
         return word
 
@@ -64,12 +65,17 @@ async def ended_while_its_activity_ends(
         while not Moment.handled:
             await asyncio.sleep(0.01)
         await client.get_async_activity_handle(task_token=token).complete()
+        Moment.activity_ended.set()
         return str(await update)
 
 
 @pytest.fixture
 async def started(temporal_client: Client) -> tuple[Worker, WorkflowHandle[Endable, str]]:
-    Moment.handled, Moment.token = 0, asyncio.get_running_loop().create_future()
+    Moment.handled, Moment.token, Moment.activity_ended = (
+        0,
+        asyncio.get_running_loop().create_future(),
+        threading.Event(),
+    )
     queue = f"updates-{uuid.uuid4()}"
     worker = Worker(
         temporal_client,

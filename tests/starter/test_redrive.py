@@ -23,11 +23,17 @@ from tests.starter.front import API_KEY, Front, event, make_settings, running_st
 from tests.temporal_server import connected, running_server
 from workflows import WORKFLOWS, sandbox
 
+UNKNOWN = "whose outcome nobody knows"
+"""In a prompt: the image may be paid for."""
+
 
 @activity.defn(name=GENERATE)
-async def fail_to_generate(_call: GenerateInput) -> Generation:
-    failure = make_failure(FailureClass.QUOTA_EXHAUSTED, "no credit left")
-    raise ApplicationError("no credit", failure.model_dump(mode="json"), type=failure.failure, non_retryable=True)
+async def fail_to_generate(call: GenerateInput) -> Generation:
+    if UNKNOWN in call.request.prompt:
+        failure = make_failure(FailureClass.OUTCOME_UNKNOWN, "no answer at all")
+    else:
+        failure = make_failure(FailureClass.QUOTA_EXHAUSTED, "no credit left")
+    raise ApplicationError("failed", failure.model_dump(mode="json"), type=failure.failure, non_retryable=True)
 
 
 @activity.defn(name=DELIVER)
@@ -74,8 +80,8 @@ async def redrive(front: Front, request_id: str, **more: object) -> httpx.Respon
     return await front.http.post(f"/api/requests/{request_id}/redrive", json=body, headers=API_KEY)
 
 
-async def posted(front: Front) -> str:
-    body = event()
+async def posted(front: Front, **changes: str) -> str:
+    body = event(**changes)
     await front.post("dialect/event", body)
     return str(body["requestId"])
 
@@ -104,6 +110,19 @@ async def test_without_a_worker_the_redrive_goes_by_signal_and_counts_once(lonel
         log = await lonely.workflow("event", request_id).query("status", result_type=dict)
     assert (answer.status_code, answer.json()["way"]) == (200, "signal")
     assert sum("redrive" in line for line in log["log"]) == 1
+
+
+async def test_without_a_worker_too_a_second_payment_has_to_be_said(lonely: Front) -> None:
+    request_id = await posted(lonely, prompt=f"a fox {UNKNOWN}")
+    async with working(lonely.client):
+        await parked(lonely, request_id)
+    refused = await redrive(lonely, request_id, service="spare")
+    taken = await redrive(lonely, request_id, service="spare", generate_again=True)
+    history = await lonely.workflow("event", request_id).fetch_history()
+    signals = [each for each in history.events if each.HasField("workflow_execution_signaled_event_attributes")]
+    await lonely.workflow("event", request_id).terminate()
+    assert (refused.status_code, "add generate_again" in refused.json()["message"]) == (409, True)
+    assert (taken.status_code, taken.json()["way"], len(signals)) == (200, "signal", 1)
 
 
 async def test_what_is_not_parked_cannot_be_redriven_even_without_a_worker(lonely: Front) -> None:
