@@ -175,6 +175,27 @@ async def test_a_failed_look_at_a_job_is_repeated(desk: Desk) -> None:
     assert await tried.attempt() == JobFinished(images=2)
 
 
+BROKEN = (FailureClass.CONNECT_FAILED, FailureClass.PROVIDER_OVERLOADED, FailureClass.PROVIDER_INTERNAL)
+
+
+@pytest.mark.parametrize("failure", BROKEN)
+async def test_only_a_call_that_was_refused_proves_that_nothing_was_made(desk: Desk, failure: FailureClass) -> None:
+    desk.service.submits, desk.service.polls = [refused(failure), ACCEPTED], [refused(failure)]
+    tried = desk.generating()
+    refusal = await tried.failing()
+    await tried.attempt()
+    assert [failure_of(error).unpaid for error in (refusal, await desk.polling().failing())] == [True, False]
+
+
+@pytest.mark.parametrize("failure", BROKEN)
+async def test_an_image_that_cannot_be_fetched_was_made_all_the_same(desk: Desk, failure: FailureClass) -> None:
+    desk.service.submits = [REMOTE]
+    desk.service.files = {**desk.service.files, "https://images.example/1": [refused(failure)]}
+    tried = desk.generating()
+    assert [failure_of(await tried.failing()).unpaid for _ in range(2)] == [False, False]
+    assert len(desk.service.submitted) == 1
+
+
 async def test_older_requests_wait_and_store_in_one_step(desk: Desk) -> None:
     desk.service.submits, desk.service.polls = [ACCEPTED], [REMOTE]
     desk.service.files = {**desk.service.files, "https://images.example/2": [b"<html>", OTHER_PICTURE]}
