@@ -47,6 +47,11 @@ class DeadLetter(Frozen):
         """The cause as a class of the taxonomy; None where this version does not know it."""
         return FailureClass(self.cause) if self.cause in set(FailureClass) else None
 
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether an image may have been made and billed that nobody has."""
+        return may_be_paid(self.failure, unpaid=self.unpaid)
+
 
 class LetterFilter(Frozen):
     """Which dead letters are meant; None or () = any. All that is set must hold."""
@@ -108,7 +113,7 @@ class LetterFilter(Frozen):
 
 def is_paid_twice(letter: DeadLetter, decision: Decision) -> bool:
     """Whether a decision is refused since it would pay beside a call that may be paid for, and does not say so."""
-    return letter.step != "deliver" and pays_by_the_way(decision) and may_be_paid(letter.failure, unpaid=letter.unpaid)
+    return letter.step != "deliver" and pays_by_the_way(decision) and letter.may_be_paid
 
 
 def may_pay(letter: DeadLetter, decision: Decision) -> bool:

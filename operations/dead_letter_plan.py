@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.dead_letter_orders import BatchOrder
 from contracts.dead_letters import DeadLetter, fails_again, is_paid_twice, may_pay
-from contracts.decisions import Redrive, may_be_paid
+from contracts.decisions import Redrive
 from contracts.model import Frozen
 from contracts.spend import SpendCall, SpendState
 
@@ -157,7 +157,7 @@ def _service_s(count: int, service: ServiceOutlook) -> float:
 
 
 def _what_helps(letters: Iterable[DeadLetter]) -> str:
-    unknown = any(may_be_paid(letter.failure, unpaid=letter.unpaid) for letter in letters)
+    unknown = any(letter.may_be_paid for letter in letters)
     return "--generate-again" if unknown else "--generate-again, --edit or --service"
 
 

@@ -66,7 +66,8 @@ def suggested(letter: DeadLetter, services: tuple[str, ...]) -> str:
 def command(letter: DeadLetter, services: tuple[str, ...]) -> str:
     """The command that does it."""
     options = ["--generate-again"] if letter.failure in NEEDS_A_CHANGE else []
-    other = next((name for name in services if name != letter.service), None)
+    others = () if letter.may_be_paid else services
+    other = next((name for name in others if name != letter.service), None)
     words = ["orchestrator", "dead-letters", "redrive", letter.request_id, "--route", letter.route, *options]
     line = f"{shlex.join(words)} --reason WHY"
     return f"{line} (or with --service {other})" if other and letter.failure in _OTHER_SERVICE else line

@@ -139,4 +139,6 @@ def test_a_suggestion_is_one_line_with_a_command_that_can_be_pasted() -> None:
         """orchestrator dead-letters redrive 'it'"'"'s; rm' --route event --generate-again --reason WHY"""
     )
     assert suggested(letter(service="main"), ("main", "spare")).endswith("--reason WHY (or with --service spare)")
+    taken = letter(cause="ConnectFailed", service="main", unpaid=False)
+    assert suggested(taken, ("main", "spare")).endswith("--reason WHY"), "another service would be paid beside it"
     assert "Web UI" in suggested(letter(cause=None), ())
