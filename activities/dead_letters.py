@@ -38,8 +38,14 @@ async def dead_letter(execution: WorkflowExecution) -> DeadLetter:
     )
     if parked is None:
         return known
-    own = {"parking": parked.parking, "step": parked.step, "since": parked.since}
-    return known.model_copy(update={**own, "message": parked.failure.message, "unpaid": parked.failure.unpaid})
+    own = {
+        "parking": parked.parking,
+        "step": parked.step,
+        "since": parked.since,
+        "message": parked.failure.message,
+        "unpaid": parked.failure.unpaid,
+    }
+    return known.model_copy(update=own)
 
 
 def _value(execution: WorkflowExecution, key: SearchAttributeKey[str]) -> str | None:

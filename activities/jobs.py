@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from structlog.contextvars import bound_contextvars
@@ -40,20 +40,17 @@ class JobActivities:
     @activity.defn(name=names.POLL)
     async def poll_job(self, job: JobInput) -> JobFinished:
         """Wait until the job is finished and note where its images are; images that the poll brings are stored."""
-        with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: _of_a_job(self._poll(_at_its_service(job))))
+        return await _of_a_job(job, self._poll)
 
     @activity.defn(name=names.STORE)
     async def store_images(self, job: JobInput) -> GeneratedImages:
         """Download and store what the job has made; an address that has expired is asked for anew, once."""
-        with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: _of_a_job(self._store(_at_its_service(job))))
+        return await _of_a_job(job, self._store)
 
     @activity.defn(name=names.COLLECT)
     async def collect_images(self, job: JobInput) -> GeneratedImages:
         """Wait for a job and store its images."""
-        with bound_contextvars(request_id=job.call.reference.request_id):
-            return await run_attempt(job.call.policy, lambda: _of_a_job(self._collect(_at_its_service(job))))
+        return await _of_a_job(job, self._collect)
 
     @activity.defn(name=names.CANCEL_JOB)
     async def cancel_job(self, job: JobInput) -> None:
@@ -145,9 +142,15 @@ class JobActivities:
         return marker.model_copy(update={"job": marker.job or job.job})
 
 
-async def _of_a_job(work: Awaitable[_T]) -> _T:
-    with after_a_call():
-        return await work
+async def _of_a_job(job: JobInput, work: Callable[[JobInput], Awaitable[_T]]) -> _T:
+    """Run an attempt at a job that its service has taken."""
+
+    async def attempt() -> _T:
+        with after_a_call():
+            return await work(_at_its_service(job))
+
+    with bound_contextvars(request_id=job.call.reference.request_id):
+        return await run_attempt(job.call.policy, attempt)
 
 
 def _at_its_service(job: JobInput) -> JobInput:

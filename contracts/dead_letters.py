@@ -121,9 +121,7 @@ def may_pay(letter: DeadLetter, decision: Decision) -> bool:
 
     A plain redrive only calls where it is proved that nothing was made; else it looks for what was.
     """
-    if not isinstance(decision, Redrive) or letter.step == "deliver":
-        return False
-    if is_paid_twice(letter, decision):
+    if not isinstance(decision, Redrive) or letter.step == "deliver" or is_paid_twice(letter, decision):
         return False
     return decision.pays_anew or letter.failure in NOT_PAID
 

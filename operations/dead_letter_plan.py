@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.dead_letter_orders import BatchOrder
 from contracts.dead_letters import DeadLetter, fails_again, is_paid_twice, may_pay
-from contracts.decisions import Redrive
+from contracts.decisions import Decision, Redrive
 from contracts.model import Frozen
 from contracts.spend import SpendCall, SpendState
 
@@ -134,8 +134,8 @@ def _cost(paying: Mapping[str, int], services: Mapping[str, ServiceOutlook]) -> 
 
 def _duration(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook) -> tuple[float, str]:
     """The longest of what goes on side by side, and the canaries before."""
-    spans = {"pace": len(letters) / order.pace}
-    calling = Counter(_asked(letter, order) for letter in letters if _calls(letter, order))
+    spans, decision = {"pace": len(letters) / order.pace}, order.decision()
+    calling = Counter(_asked(letter, order) for letter in letters if _calls(letter, decision))
     spans |= {f"service {name}": _service_s(count, _of(outlook, name)) for name, count in calling.items()}
     if order.kind == "redrive":
         routes = Counter(letter.route for letter in letters)
@@ -146,8 +146,8 @@ def _duration(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook
     return spans[slowest] + (one if order.kind == "redrive" else 0) * (2 if order.canary else 1), slowest
 
 
-def _calls(letter: DeadLetter, order: BatchOrder) -> bool:
-    return order.kind == "redrive" and letter.step != "deliver" and not is_paid_twice(letter, order.decision())
+def _calls(letter: DeadLetter, decision: Decision) -> bool:
+    return isinstance(decision, Redrive) and letter.step != "deliver" and not is_paid_twice(letter, decision)
 
 
 def _service_s(count: int, service: ServiceOutlook) -> float:
@@ -172,7 +172,7 @@ def _notes(letters: Sequence[DeadLetter], order: BatchOrder, outlook: Outlook) -
         notes += (
             [f"{callbacks} failed at the callback only: this redrive is not possible for them"] if callbacks else []
         )
-    asked = sorted({_asked(letter, order) for letter in letters if _calls(letter, order)})
+    asked = sorted({_asked(letter, order) for letter in letters if _calls(letter, decision)})
     notes += [
         f"{name} is held back now: see orchestrator limits show" for name in asked if _of(outlook, name).held_back
     ]

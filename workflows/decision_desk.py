@@ -92,8 +92,8 @@ class DecisionDesk(ABC):
             raise _refused(reason)
         return decision
 
-    def _check_payment(self, decision: Decision) -> None:
-        reason = unsaid_payment(decision, self._parked)
+    def _check_payment(self, redrive: Redrive) -> None:
+        reason = unsaid_payment(redrive, self._parked)
         if reason is not None:
             raise _refused(reason)
 
@@ -105,8 +105,9 @@ class DecisionDesk(ABC):
     def _decide_if_possible(self, kind: type[DecisionT], data: Typed) -> None:
         try:
             decision = self._check(kind, data)
-            if unsaid_payment(decision, self._parked) and workflow.patched("2026-11-signals-say-payments"):
-                self._check_payment(decision)
+            reason = unsaid_payment(decision, self._parked)
+            if reason is not None and workflow.patched("2026-11-signals-say-payments"):
+                raise _refused(reason)
             self._decide(decision)
         except ApplicationError as refused:
             self._note(f"a signal was void: {refused.message}")

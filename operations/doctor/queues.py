@@ -74,14 +74,14 @@ def limits_verdict(shown: LimitsShown) -> Finding:
         return warn(subject, "are not in the namespace yet", "run `orchestrator bootstrap`, or start a worker")
     if shown.state != "in service":
         return warn(subject, f"{shown.kind} {shown.name}: {shown.state}", "see `orchestrator limits show --log`")
+    undo = f"orchestrator limits clear {shown.name}" + (" --odoo" if shown.kind == "odoo" else "")
     rates = f"{_rate(shown.live_rate)}; configured: {_rate(shown.configured_rate)}"
     if not _alike(shown.live_rate, shown.configured_rate):
-        command = f"orchestrator limits clear {shown.name}" + (" --odoo" if shown.kind == "odoo" else "")
-        remedy = f"`{command}` goes back, `orchestrator bootstrap` sets what is missing"
+        remedy = f"`{undo}` goes back, `orchestrator bootstrap` sets what is missing"
         return warn(subject, f"Temporal holds the queue to {rates}", remedy)
     if shown.live_concurrency is not None:
         fact = f"{shown.live_concurrency} calls at once, set live; configured: {shown.configured_concurrency}"
-        return warn(subject, fact, f"`orchestrator limits clear {shown.name}` goes back")
+        return warn(subject, fact, f"`{undo}` goes back")
     return ok(subject, f"in force: {_rate(shown.configured_rate)}")
 
 

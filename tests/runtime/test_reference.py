@@ -54,6 +54,7 @@ def test_rows_have_four_cells() -> None:
         "| `port`<br>`ORCHESTRATOR__STARTER__PORT` | whole number, at least 0, at most 65535 | `5678` | Port to",
         "| `database`<br>`ORCHESTRATOR__ODOOS__NAME__DATABASE` | text, not empty, at most 255 characters | required |",
         "| `park_s`<br>`ORCHESTRATOR__ROUTES__NAME__PARK_S` | number, more than 0, at most 31536000 | `2592000` | Sec",
+        "| `signing_key`<br>`ORCHESTRATOR__STORE__SIGNING_KEY` | secret reference, or list of them | not set | ",
         "| `secret_access_key`<br>`ORCHESTRATOR__STORE__SECRET_ACCESS_KEY` | secret reference | not set | s3: ",
         '| `auth`<br>`ORCHESTRATOR__ROUTES__NAME__AUTH` | section, see [Authentication](#authentication) | `"none"` |',
         '| `path`<br>`ORCHESTRATOR__STORE__PATH` | path | `"var/images"` |',
